@@ -1,0 +1,34 @@
+/** Single operations: a matrix product, a fused elementwise function, an optimizer step. */
+import { F, noGrad, optim, randn, type Tensor } from "kindling";
+import type { AdamWork, ElementwiseWork, GemmWork } from "../workloads.ts";
+import { type Prepared, repeated } from "./prepared.ts";
+
+export function prepareGemm({ size }: GemmWork): Prepared {
+  const a = randn([size, size]);
+  const b = randn([size, size]);
+  return repeated(() => {
+    a.matmul(b);
+  });
+}
+
+export function prepareElementwise({ size, a, b }: ElementwiseWork): Prepared {
+  const x = randn([size], { requiresGrad: true });
+  return repeated(() => {
+    x.grad = undefined;
+    F.gelu(x.mul(a).add(b)).sum().backward();
+  });
+}
+
+export function prepareAdam({ shapes, lr }: AdamWork): Prepared {
+  const parameters = shapes.map((shape) => parameterWithGradient(shape));
+  const optimizer = optim.adam(parameters, { lr });
+  const count = parameters.reduce((sum, p) => sum + p.numel(), 0);
+  return repeated(() => optimizer.step(), count);
+}
+
+function parameterWithGradient(shape: readonly number[]): Tensor {
+  const parameter = noGrad(() => randn(shape).mul(0.01)).detach();
+  parameter.requiresGrad = true;
+  parameter.grad = noGrad(() => randn(shape).mul(0.01));
+  return parameter;
+}

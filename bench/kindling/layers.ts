@@ -1,0 +1,49 @@
+/** Single layers: convolutions by direction, normalisations forward and backward. */
+import { F, nn, noGrad, randn } from "kindling";
+import type { ConvWork, NormWork } from "../workloads.ts";
+import { type Prepared, repeated } from "./prepared.ts";
+
+/** Backward runs again and again through one kept graph in which only the wanted gradient exists. */
+export function prepareConv(work: ConvWork): Prepared {
+  const { direction, input, filters, kernel, stride, padding, groups } = work;
+  const x = randn(input, { requiresGrad: direction === "backward-data" });
+  const w = randn([filters, input[1] / groups, kernel, kernel], { requiresGrad: direction === "backward-weights" });
+  const forward = () => F.conv2d(x, w, { stride, padding, groups });
+  if (direction === "forward") {
+    return repeated(() => {
+      noGrad(forward);
+    });
+  }
+  const y = forward();
+  const gradient = randn(y.shape);
+  return repeated(() => {
+    x.grad = undefined;
+    w.grad = undefined;
+    y.backward({ gradient, retainGraph: true });
+  });
+}
+
+export function prepareNorm(work: NormWork): Prepared {
+  const x = randn(work.shape, { requiresGrad: true });
+  const layer = layerOf(work);
+  const gradient = randn(work.shape);
+  const parameters = [...layer.parameters()];
+  return repeated(() => {
+    x.grad = undefined;
+    for (const p of parameters) p.grad = undefined;
+    layer.forward(x).backward({ gradient });
+  });
+}
+
+function layerOf({ norm, shape, groups }: NormWork) {
+  switch (norm) {
+    case "batch":
+      return shape.length === 4 ? new nn.BatchNorm2d(shape[1]) : new nn.BatchNorm1d(shape[1]);
+    case "layer":
+      return new nn.LayerNorm(shape[shape.length - 1]);
+    case "group":
+      return new nn.GroupNorm(groups, shape[1]);
+    case "instance":
+      return new nn.InstanceNorm2d(shape[1], { affine: true });
+  }
+}

@@ -1,0 +1,74 @@
+#include "program.h"
+
+#include <algorithm>
+
+#include "ops.h"
+
+namespace kindling {
+
+namespace {
+
+constexpr int kMaxCode = 4096;
+
+Instruction readInstruction(Reader& reader, int position, const Program& program) {
+  Instruction step;
+  step.kind = static_cast<Instruction::Kind>(reader.count(Instruction::Call));
+  switch (step.kind) {
+    case Instruction::Input: step.index = reader.count(program.inputCount - 1); break;
+    case Instruction::Scalar: step.index = reader.count(program.scalarCount - 1); break;
+    case Instruction::Constant: step.value = reader.number(); break;
+    case Instruction::Call:
+      step.index = reader.count(kOpCount - 1);
+      for (int i = 0; i < arityOf(step.index); i++) step.args[i] = reader.count(position - 1);
+      for (int i = arityOf(step.index); i < 3; i++) step.args[i] = step.args[0];  // unread, but valid
+      break;
+  }
+  return step;
+}
+
+// A register is free again after the last use of its value; the result of that very step may take it, since loops
+// allow their destination to be an operand.
+void assignRegisters(Program& program) {
+  const int size = program.size();
+  program.lastUse.assign(size, 0);
+  for (int i = 0; i < size; i++) {
+    const Instruction& step = program.code[i];
+    if (step.kind != Instruction::Call) continue;
+    for (int argument : step.args) program.lastUse[argument] = i;
+  }
+  for (int position : program.results) program.lastUse[position] = size;
+
+  program.registers.assign(size, -1);
+  std::vector<int> free;
+  for (int i = 0; i < size; i++) {
+    const Instruction& step = program.code[i];
+    if (step.kind != Instruction::Call) continue;
+    for (int k = 0; k < arityOf(step.index); k++) {
+      const int argument = step.args[k];
+      const bool again = std::find(step.args, step.args + k, argument) != step.args + k;
+      if (!again && program.registers[argument] >= 0 && program.lastUse[argument] == i) {
+        free.push_back(program.registers[argument]);
+      }
+    }
+    if (free.empty()) free.push_back(program.registerCount++);
+    program.registers[i] = free.back();
+    free.pop_back();
+    program.callCount++;
+  }
+}
+
+}  // namespace
+
+Program readProgram(Reader& reader) {
+  Program program;
+  program.inputCount = reader.count(kMaxViews);
+  program.scalarCount = reader.count(kMaxCode);
+  const int outputs = reader.count(kMaxViews);
+  const int size = reader.count(kMaxCode);
+  for (int i = 0; i < size; i++) program.code.push_back(readInstruction(reader, i, program));
+  for (int i = 0; i < outputs; i++) program.results.push_back(reader.count(size - 1));
+  assignRegisters(program);
+  return program;
+}
+
+}  // namespace kindling

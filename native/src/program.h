@@ -1,0 +1,34 @@
+// A kernel's expressions as straight-line code whose values live in block registers.
+#pragma once
+
+#include <vector>
+
+#include "view.h"
+
+namespace kindling {
+
+struct Instruction {
+  enum Kind { Input, Scalar, Constant, Call };
+  Kind kind;
+  int index = 0;              // of the input or scalar; the operation of a call
+  int args[3] = {0, 0, 0};    // positions of earlier instructions
+  double value = 0;           // of a constant
+};
+
+struct Program {
+  int inputCount = 0;
+  int scalarCount = 0;
+  std::vector<Instruction> code;
+  std::vector<int> results;    // per output, the position that computes it
+  std::vector<int> registers;  // per position, the register of a call
+  std::vector<int> lastUse;    // per position; code.size() for results
+  int registerCount = 0;
+  int callCount = 0;
+
+  int size() const { return static_cast<int>(code.size()); }
+};
+
+// Throws when the code is not well-formed.
+Program readProgram(Reader& reader);
+
+}  // namespace kindling

@@ -1,0 +1,35 @@
+import type { Backend } from "./backend.ts";
+import { type DType, type TypedArray, typedArrayOver } from "./dtype.ts";
+
+/**
+ * The memory behind one or more tensors: a V8-owned buffer, so the garbage collector frees it and counts its bytes.
+ * Its length may exceed what was asked for (size classes); bytes beyond are never read.
+ */
+export class Storage {
+  /** How many storages have been made; a storage's serial number tells which of two is older. */
+  static count = 0;
+  readonly serial: number = Storage.count++;
+  readonly backend: Backend;
+  readonly bytes: ArrayBuffer;
+  /** Where the bytes lie in memory, for the native backend; 0 elsewhere. */
+  readonly address: number;
+  /** Counts in-place changes, so that a changed saved value can be refused. */
+  version = 0;
+  private _dtype: DType | undefined;
+  private _elements: TypedArray | undefined;
+
+  constructor(backend: Backend, bytes: ArrayBuffer, address = 0) {
+    this.backend = backend;
+    this.bytes = bytes;
+    this.address = address;
+  }
+
+  /** The whole memory as elements of `dtype` (16-bit floats as their bits). */
+  elements(dtype: DType): TypedArray {
+    if (this._elements === undefined || this._dtype !== dtype) {
+      this._dtype = dtype;
+      this._elements = typedArrayOver(dtype, this.bytes);
+    }
+    return this._elements;
+  }
+}

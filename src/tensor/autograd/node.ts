@@ -1,0 +1,138 @@
+import { GradientError } from "../../backend/errors.ts";
+import type { BackwardContext, Op, OutputSpec, ViewOp } from "../ops/op.ts";
+import type { Tensor } from "../tensor.ts";
+
+/** A function on a gradient; a returned tensor replaces it. */
+export type GradientHook = (gradient: Tensor) => Tensor | undefined;
+
+let nextId = 0;
+
+/**
+ * One step on the tape. Ids grow with time, so going through nodes by falling id is a valid order for backward.
+ */
+export abstract class GradNode {
+  readonly id: number = nextId++;
+  abstract readonly name: string;
+  /** Where the gradients go: the node that made an input, or the input itself when it is a leaf. */
+  abstract readonly edges: readonly (GradNode | Tensor | undefined)[];
+  /** Which output of the edge's node each input was. */
+  abstract readonly edgeOutputs: readonly number[];
+  /** Hooks on the gradient of an output, by output position. */
+  hooks: Map<number, GradientHook[]> | undefined;
+
+  /** Gradients of the inputs from those of the outputs. */
+  abstract backward(gradients: readonly (Tensor | undefined)[]): readonly (Tensor | undefined)[];
+  /** Lets saved values go. */
+  abstract release(): void;
+}
+
+/** Links of a new node to the past: shared by both kinds. */
+function edgeOf(tensor: Tensor): GradNode | Tensor | undefined {
+  return tensor.requiresGrad ? (tensor._node ?? tensor) : undefined;
+}
+
+/** The tape entry of an {@link Op}. */
+export class OpNode<Options> extends GradNode implements BackwardContext<Options> {
+  readonly op: Op<Options>;
+  readonly options: Options;
+  readonly edges: readonly (GradNode | Tensor | undefined)[];
+  readonly edgeOutputs: readonly number[];
+  readonly needs: readonly boolean[];
+  readonly inputSpecs: readonly OutputSpec[];
+  inputs: readonly Tensor[] = [];
+  outputs: readonly Tensor[] = [];
+  gradients: readonly (Tensor | undefined)[] = [];
+  private _versions: number[] = [];
+  private _spent = false;
+
+  constructor(op: Op<Options>, options: Options, inputs: readonly Tensor[], outputs: readonly Tensor[]) {
+    super();
+    this.op = op;
+    this.options = options;
+    this.edges = inputs.map(edgeOf);
+    this.edgeOutputs = inputs.map((x) => x._outputIndex);
+    this.needs = inputs.map((x) => x.requiresGrad);
+    this.inputSpecs = inputs.map(({ shape, dtype, strides }) => ({ shape, dtype, strides }));
+    if (op.saves === "inputs" || op.saves === "both") this.inputs = inputs;
+    if (op.saves === "outputs" || op.saves === "both") this.outputs = outputs;
+    for (const x of this.inputs) this._versions.push(x.storage.version);
+    for (const y of this.outputs) this._versions.push(y.storage.version);
+  }
+
+  get name(): string {
+    return this.op.name;
+  }
+
+  get gradient(): Tensor {
+    const gradient = this.gradients.find((g) => g !== undefined);
+    if (gradient === undefined) throw new GradientError(this.name, "backward without a gradient.");
+    return this.gradients[0] ?? gradient;
+  }
+
+  backward(gradients: readonly (Tensor | undefined)[]): readonly (Tensor | undefined)[] {
+    if (this.op.backward === undefined) throw new GradientError(this.name, "this operation has no gradient.");
+    if (this._spent) {
+      throw new GradientError(
+        this.name,
+        "its saved values are gone after the first backward. Pass { retainGraph: true } to it to go through again.",
+      );
+    }
+    this.checkVersions();
+    this.gradients = gradients;
+    try {
+      return this.op.backward(this);
+    } finally {
+      this.gradients = [];
+    }
+  }
+
+  release(): void {
+    const hidden = this.op.visible === undefined ? [] : this.outputs.slice(this.op.visible);
+    this.inputs = [];
+    this.outputs = [];
+    this._spent = this.op.saves !== "nothing";
+    for (const y of hidden) y.storage.backend.release(y.storage);
+  }
+
+  private checkVersions(): void {
+    let i = 0;
+    for (const saved of [...this.inputs, ...this.outputs]) {
+      const [then, now] = [this._versions[i++], saved.storage.version];
+      if (then !== now) {
+        throw new GradientError(
+          this.name,
+          `a value saved for backward, [${saved.shape}], was changed in place after the forward (version ${now}, ` +
+            `saved at ${then}). Change a clone(), or step the optimizer after backward.`,
+        );
+      }
+    }
+  }
+}
+
+/** The tape entry of a {@link ViewOp}. */
+export class ViewNode<Options> extends GradNode {
+  readonly op: ViewOp<Options>;
+  readonly options: Options;
+  readonly edges: readonly (GradNode | Tensor | undefined)[];
+  readonly edgeOutputs: readonly number[];
+  private readonly _inputShape: readonly number[];
+
+  constructor(op: ViewOp<Options>, options: Options, input: Tensor) {
+    super();
+    this.op = op;
+    this.options = options;
+    this.edges = [edgeOf(input)];
+    this.edgeOutputs = [input._outputIndex];
+    this._inputShape = input.shape;
+  }
+
+  get name(): string {
+    return this.op.name;
+  }
+
+  backward([gradient]: readonly (Tensor | undefined)[]): readonly (Tensor | undefined)[] {
+    return [gradient && this.op.backward(gradient, this._inputShape, this.options)];
+  }
+
+  release(): void {}
+}
