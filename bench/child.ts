@@ -8,7 +8,7 @@ import type { Work } from "./workloads.ts";
 /** What a contender may be asked. */
 export type Request =
   | { readonly prepare: Work; readonly options: Contender["options"] }
-  | { readonly run: number; readonly limit: number };
+  | { readonly run: number; readonly limit: number; readonly seed: number };
 
 /** What it may answer. */
 export interface Answer {

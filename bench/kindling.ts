@@ -38,7 +38,7 @@ async function answer(request: Request): Promise<Answer> {
     return { parameters: current.parameters };
   }
   if (current === undefined) throw new Error("asked to run before there was work");
-  return { ...(await current.run(request.run)), peakMB: peakMegabytes() };
+  return { ...(await current.run(request.run, request.seed)), peakMB: peakMegabytes() };
 }
 
 function say(line: Answer): void {

@@ -13,7 +13,8 @@ export interface Outcome {
   readonly seconds: readonly number[];
   readonly stepsPerRound: number;
   readonly share: number; // below 1, the job was cut off and its time is extrapolated
-  readonly last: Answer; // loss, accuracy, memory
+  readonly accuracies: readonly number[]; // one a round, each with a seed of its own
+  readonly last: Answer; // loss, memory
 }
 
 export interface MeasureOptions {
@@ -25,6 +26,7 @@ const sliceSeconds = 0.4;
 const jobRounds = 3;
 const jobLimit = 60; // seconds after which the JavaScript peers may stop and be extrapolated
 const slowStep = 15; // seconds; whoever needs longer for one step is measured once
+const firstSeed = 42;
 const pauseMs = 30; // lets the last one's thread pool fall asleep
 
 /** Starts the contenders of a workload, measures its items one after the other, and ends them. */
@@ -76,6 +78,7 @@ class Entrant {
   private _share = 1;
   private _isDone = false;
   private readonly _seconds: number[] = [];
+  private readonly _accuracies: number[] = [];
   private _last: Answer = {};
 
   constructor(child: Child, item: Item, version: string, failure: string | undefined) {
@@ -129,14 +132,16 @@ class Entrant {
       seconds: this._seconds,
       stepsPerRound: this._steps,
       share: this._share,
+      accuracies: this._accuracies,
       last: this._last,
     };
   }
 
   /** Seconds a step, or undefined when it failed. */
   private async _run(): Promise<number | undefined> {
-    const answer = await this._child.ask({ run: this._steps, limit: jobLimit });
+    const answer = await this._child.ask({ run: this._steps, limit: jobLimit, seed: firstSeed + this._seconds.length });
     this._last = answer;
+    if (answer.accuracy !== undefined) this._accuracies.push(answer.accuracy);
     if (answer.loss === null) this._failure = "its loss is not a number";
     else if (answer.seconds === undefined) this._failure = answer.error ?? "an answer without a time";
     if (this._failure !== undefined || answer.seconds === undefined) return undefined;

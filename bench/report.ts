@@ -53,14 +53,14 @@ function row(name: string, unit: string, outcomes: readonly Outcome[], figure: F
 /** What a row cannot say: who failed and why, who was extrapolated, accuracies, whether memory grew. */
 export function notesOf(item: Item, outcomes: readonly Outcome[]): string[] {
   const notes: string[] = [];
-  for (const { library, setting, failure, share, last } of outcomes) {
+  for (const { library, setting, failure, share, accuracies, last } of outcomes) {
     const who = `${item.name}, ${[library, setting].filter(Boolean).join(" ")}`;
     if (failure !== undefined) {
       notes.push(`${who}: ${failure}`);
       continue;
     }
     if (share < 1) notes.push(`${who}: time extrapolated from ${Math.round(share * 100)} % of the job`);
-    if (last.accuracy !== undefined) notes.push(`${who}: accuracy ${last.accuracy.toFixed(4)}`);
+    if (accuracies.length > 0) notes.push(`${who}: accuracy ${accuracies.map((a) => a.toFixed(4)).join(", ")}`);
     if (last.settledMB !== undefined && last.endMB !== undefined) {
       const grown = last.endMB - last.settledMB;
       notes.push(

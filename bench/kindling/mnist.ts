@@ -16,8 +16,8 @@ export async function prepareMnist(work: MnistWork): Promise<Prepared> {
   const build = () => new nn.Sequential(new nn.Linear(784, work.hidden), new nn.ReLU(), new nn.Linear(work.hidden, 10));
   return {
     parameters: countParameters(build()),
-    async run() {
-      manualSeed(42);
+    async run(_steps, seed) {
+      manualSeed(seed);
       const start = performance.now();
       const learn = new Learner(dls, build(), {
         loss: F.crossEntropy,

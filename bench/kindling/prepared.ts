@@ -13,7 +13,8 @@ export interface Result {
 export interface Prepared {
   /** Numbers the optimizer changes; 0 where there is no model. */
   readonly parameters: number;
-  run(steps: number): Result | Promise<Result>;
+  /** `seed` is for work whose outcome, not only its time, is reported. */
+  run(steps: number, seed: number): Result | Promise<Result>;
 }
 
 /** Work that is one function called again and again. */

@@ -1,6 +1,6 @@
 /** jax-js's side of the bench, on its WebAssembly backend, every step compiled by `jit`. */
 import { createRequire } from "node:module";
-import { defaultDevice, init, jit, lax, nn, numpy as np, tree, valueAndGrad } from "@jax-js/jax";
+import { blockUntilReady, defaultDevice, init, jit, lax, nn, numpy as np, tree, valueAndGrad } from "@jax-js/jax";
 import { boundedLoop, labels, mnist, permutation, serve, slices, uniform } from "./serve.mjs";
 
 await init("wasm");
@@ -181,27 +181,24 @@ function gemm({ size }) {
   const a = array(uniform(size * size, -1), [size, size]);
   const b = array(uniform(size * size, -1), [size, size]);
   const multiply = jit((u, v) => np.matmul(u, v));
-  return keepLast(() => multiply(a.ref, b.ref));
+  return waitForEach(() => multiply(a.ref, b.ref));
 }
 
 function elementwise(work) {
   const x = np.array(uniform(work.size, -2, 2));
   const f = (v) => np.sum(nn.gelu(v.mul(work.a).add(work.b), { approximate: false }));
   const gradient = jit(valueAndGrad(f));
-  return keepLast(() => gradient(x.ref));
+  return waitForEach(() => gradient(x.ref));
 }
 
-/** Results are kept for one call only, and waited for at the end of a slice. */
-function keepLast(compute) {
-  let last;
-  const once = () => {
-    tree.dispose(last);
-    last = compute();
+/** jax-js is lazy: a result dropped before it is read is never computed, so every one is waited for. */
+function waitForEach(compute) {
+  const once = async () => {
+    const result = compute();
+    await blockUntilReady(result);
+    tree.dispose(result);
   };
-  const finish = async () => {
-    for (const leaf of tree.leaves(last)) await leaf.blockUntilReady();
-  };
-  return { once, finish };
+  return { once };
 }
 
 function adam(work) {

@@ -2,7 +2,7 @@
 Answers go to file descriptor 3; what libraries print is not part of the protocol.
 
 {"prepare": work, "options": {...}} -> {"parameters": n} | {"unsupported": reason}
-{"run": steps}                      -> {"seconds": s, "peakMB": m, ...}
+{"run": steps, "seed": n}           -> {"seconds": s, "peakMB": m, ...}
 Asked for nothing, it blocks on its input and costs nothing.
 """
 
@@ -140,7 +140,7 @@ class Training:
         self.optimizer.zero_grad(set_to_none=True)
         return loss
 
-    def run(self, steps):
+    def run(self, steps, _):
         if self.work["kind"] == "loop":
             return self.loop()
         start = time.perf_counter()
@@ -187,9 +187,9 @@ class Mnist:
             for i in range(0, len(x), size):
                 yield x[i : i + size], y[i : i + size]
 
-    def run(self, _):
+    def run(self, _, seed):
         work = self.work
-        torch.manual_seed(42)
+        torch.manual_seed(seed)
         start = time.perf_counter()
         model = mlp(784, work["hidden"])
         optimizer = torch.optim.SGD(model.parameters(), lr=work["lr"])
@@ -218,7 +218,7 @@ class Repeated:
     def __init__(self, once):
         self.once = once
 
-    def run(self, steps):
+    def run(self, steps, _):
         start = time.perf_counter()
         for _ in range(steps):
             self.once()
@@ -337,7 +337,7 @@ def main(channel):
                 else:
                     answer = {"unsupported": f"PyTorch has no {work['kind']}"}
             else:
-                answer = {**current.run(request["run"]), "peakMB": memory()}
+                answer = {**current.run(request["run"], request["seed"]), "peakMB": memory()}
         except Exception as error:  # told to the one who asked; the next item may work
             answer = {"error": f"{type(error).__name__}: {error}"}
         print(json.dumps(answer), file=channel, flush=True)

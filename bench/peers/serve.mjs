@@ -26,7 +26,9 @@ export async function serve(hello, kinds) {
         if (current.unsupported) say(current);
         else say({ parameters: current.parameters ?? 0 });
       } else {
-        const result = current.run ? await current.run(request.limit) : await repeat(current, request.run);
+        const result = current.run
+          ? await current.run(request.limit, request.seed)
+          : await repeat(current, request.run);
         say({ ...result, peakMB: peakMegabytes() });
       }
     } catch (error) {
@@ -37,7 +39,10 @@ export async function serve(hello, kinds) {
 
 async function repeat(current, steps) {
   const start = performance.now();
-  for (let i = 0; i < steps; i++) current.once();
+  for (let i = 0; i < steps; i++) {
+    const pending = current.once();
+    if (pending) await pending;
+  }
   const extra = await current.finish?.();
   return { seconds: (performance.now() - start) / 1e3, ...extra };
 }

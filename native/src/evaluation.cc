@@ -132,10 +132,10 @@ void Evaluation<T>::chooseWritings() {
     if (outputs[k].dtype != dtypeOf<T>() || !contiguousInBoxes(space, outputs[k])) continue;
     bool free = true;
     for (size_t other = 0; other < k; other++) free = free && program_->results[other] != position;
-    for (int q = 0; free && q < program_->size(); q++) {
-      const Instruction& step = program_->code[q];
-      if (step.kind != Instruction::Input || readings_[step.index] != Reading::InPlace) continue;
-      free = program_->lastUse[q] <= position || !overlap(outputs[k], inputs[step.index]);
+    for (int q : program_->inputAt) {
+      const int input = program_->code[q].index;
+      if (readings_[input] != Reading::InPlace || program_->lastUse[q] <= position) continue;
+      free = free && !overlap(outputs[k], inputs[input]);
     }
     direct_[k] = free;
   }
@@ -187,9 +187,8 @@ void BoxRunner<T>::load(const Box& box) {
   // A gathered block may be used again if the box has the same form and the input has not moved.
   const bool sameForm = n == loadedElements_;
   loadedElements_ = n;
-  for (int i = 0; i < e_.program_->size(); i++) {
+  for (int i : e_.program_->inputAt) {
     const Instruction& step = e_.program_->code[i];
-    if (step.kind != Instruction::Input) continue;
     const Access& input = e_.inputs[step.index];
     const char* memory = input.data + offsetOf(input, box, rank);
     switch (e_.readings_[step.index]) {
@@ -231,6 +230,13 @@ const T* BoxRunner<T>::result(int64_t n) {
   const int position = e_.program_->results[0];
   if (e_.kinds_[position] == Kind::Block) return where_[position];
   std::fill(spare_, spare_ + n, *where_[position]);
+  return spare_;
+}
+
+template <class T>
+const T* BoxRunner<T>::resultAsBool(int64_t n) {
+  const T* values = result(n);
+  for (int64_t i = 0; i < n; i++) spare_[i] = values[i] != 0 ? T(1) : T(0);
   return spare_;
 }
 

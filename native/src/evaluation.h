@@ -69,6 +69,8 @@ class BoxRunner {
 
   // After run: the first result, as a packed block of n elements.
   const T* result(int64_t n);
+  // The same as 0 and 1: whether each value differs from 0.
+  const T* resultAsBool(int64_t n);
 
  private:
   using Kind = typename Evaluation<T>::Kind;

@@ -25,7 +25,8 @@ struct Context {
   }
 };
 
-// Reads the rest of the descriptor, does the work and returns a number for JavaScript: −1 where nothing else is said.
+// Reads the descriptor, does the work and returns a number for JavaScript: where nothing else is said 0, or 1 when an
+// index or target in the data is out of range and nothing was written.
 using KernelFunction = double (*)(Context& context, Reader& reader);
 
 struct KernelEntry {

@@ -1,23 +1,10 @@
 // Elementwise kernels over one or many sets of views.
-#include <numeric>
-
 #include "kernels.h"
 #include "threads.h"
 
 namespace kindling {
 
 namespace {
-
-// The axes by falling stride of the view, so that the innermost loop walks through its memory.
-void orderByStride(const View& view, int* order) {
-  std::iota(order, order + view.rank, 0);
-  for (int i = 1; i < view.rank; i++) {  // insertion sort: stable, and nearly always sorted already
-    const int axis = order[i];
-    int k = i;
-    for (; k > 0 && std::llabs(view.stride[order[k - 1]]) < std::llabs(view.stride[axis]); k--) order[k] = order[k - 1];
-    order[k] = axis;
-  }
-}
 
 bool needsDouble(DType dtype, bool isOutput) {
   return dtype == DType::Int32 || dtype == DType::Float64 || (isOutput && dtype == DType::Uint8);
@@ -34,12 +21,12 @@ void bind(Evaluation<T>& e, const Program& program, const View* inputs, const Vi
   }
   for (int i = 0; i < inputCount; i++) accesses[outputCount + i] = accessOf(inputs[i], shape.rank, shape.size);
   int order[kMaxRank];
-  orderByStride(shape, order);
+  orderByStride(shape.stride, shape.rank, order);
   e.space.rank = shape.rank;
   std::copy(shape.size, shape.size + shape.rank, e.space.size);
   std::fill(e.space.reduced, e.space.reduced + shape.rank, false);
   collapse(e.space, accesses, inputCount + outputCount, order);
-  chooseExtents(e.space, accesses, inputCount + outputCount, Evaluation<T>::kCapacity);
+  fillOrTileExtents(e.space, accesses, inputCount + outputCount, Evaluation<T>::kCapacity);
   e.outputs.assign(accesses, accesses + outputCount);
   e.inputs.assign(accesses + outputCount, accesses + outputCount + inputCount);
   e.prepare(program, scalars);
@@ -90,7 +77,7 @@ double mapKernel(Context& context, Reader& reader) {
   } else {
     runSets(context.floats, context, program, sets);
   }
-  return -1;
+  return 0;
 }
 
 }  // namespace kindling

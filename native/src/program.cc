@@ -65,7 +65,10 @@ Program readProgram(Reader& reader) {
   program.scalarCount = reader.count(kMaxCode);
   const int outputs = reader.count(kMaxViews);
   const int size = reader.count(kMaxCode);
-  for (int i = 0; i < size; i++) program.code.push_back(readInstruction(reader, i, program));
+  for (int i = 0; i < size; i++) {
+    program.code.push_back(readInstruction(reader, i, program));
+    if (program.code[i].kind == Instruction::Input) program.inputAt.push_back(i);
+  }
   for (int i = 0; i < outputs; i++) program.results.push_back(reader.count(size - 1));
   assignRegisters(program);
   return program;

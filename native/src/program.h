@@ -19,6 +19,7 @@ struct Program {
   int inputCount = 0;
   int scalarCount = 0;
   std::vector<Instruction> code;
+  std::vector<int> inputAt;    // positions of the input instructions
   std::vector<int> results;    // per output, the position that computes it
   std::vector<int> registers;  // per position, the register of a call
   std::vector<int> lastUse;    // per position; code.size() for results

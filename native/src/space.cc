@@ -4,6 +4,19 @@
 
 namespace kindling {
 
+void orderByStride(const int64_t* stride, int rank, int* order) {
+  for (int i = 0; i < rank; i++) {  // insertion sort: the axes are nearly always in order already
+    const int64_t own = std::llabs(stride[i]);
+    int k = i;
+    for (; k > 0 && own != 0; k--) {
+      const int64_t before = std::llabs(stride[order[k - 1]]);
+      if (before == 0 || before >= own) break;
+      order[k] = order[k - 1];
+    }
+    order[k] = i;
+  }
+}
+
 void collapse(Space& space, Access* accesses, int count, const int* order) {
   const Space old = space;
   int rank = 0;
@@ -33,14 +46,19 @@ void collapse(Space& space, Access* accesses, int count, const int* order) {
   }
 }
 
-void chooseExtents(Space& space, const Access* accesses, int count, int64_t capacity) {
-  const int inner = space.rank - 1;
+void fillExtents(Space& space, int first, int64_t capacity) {
   int64_t room = capacity;
-  for (int i = inner; i >= 0; i--) {
-    space.extent[i] = std::min(space.size[i], std::max<int64_t>(room, 1));
+  for (int i = space.rank - 1; i >= 0; i--) {
+    if (i < first) room = 1;
+    space.extent[i] = std::max<int64_t>(1, std::min(space.size[i], room));
     // A box that does not hold the whole axis ends there: outer axes step one by one.
     room = space.extent[i] < space.size[i] ? 0 : room / std::max<int64_t>(space.size[i], 1);
   }
+}
+
+void fillOrTileExtents(Space& space, const Access* accesses, int count, int64_t capacity) {
+  fillExtents(space, 0, capacity);
+  const int inner = space.rank - 1;
   constexpr int64_t kTile = 32;
   if (inner < 1 || space.size[inner] < kTile) return;
   for (int v = 0; v < count; v++) {

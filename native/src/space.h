@@ -60,11 +60,18 @@ struct Box {
   }
 };
 
+// The axes by falling stride, so that the innermost loop walks through memory; stable, and axes along which the view
+// stands still stay where they are.
+void orderByStride(const int64_t* stride, int rank, int* order);
+
 // Puts the axes in `order`, drops those of size 1, and joins neighbours that are one run in every access.
 void collapse(Space& space, Access* accesses, int count, const int* order);
 
-// Box extents filled from the innermost axis; tiles of two axes where an access runs across the innermost one.
-void chooseExtents(Space& space, const Access* accesses, int count, int64_t capacity);
+// Box extents filled from the innermost axis outwards; axes before `first` keep extent 1.
+void fillExtents(Space& space, int first, int64_t capacity);
+
+// The same, but tiles of two axes where an access runs across the innermost one.
+void fillOrTileExtents(Space& space, const Access* accesses, int count, int64_t capacity);
 
 // Whether the elements of every box lie one after another in the access.
 bool contiguousInBoxes(const Space& space, const Access& access);

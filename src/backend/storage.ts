@@ -15,6 +15,8 @@ export class Storage {
   readonly address: number;
   /** Counts in-place changes, so that a changed saved value can be refused. */
   version = 0;
+  /** Set by a backend's release, so that giving memory back twice does nothing. */
+  released = false;
   private _dtype: DType | undefined;
   private _elements: TypedArray | undefined;
 

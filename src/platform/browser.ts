@@ -48,3 +48,50 @@ export interface FileWriter {
 export async function createFile(path: string): Promise<FileWriter | undefined> {
   throw new Error(`A browser cannot write the file "${path}".`);
 }
+
+/** The bytes behind an address, or `undefined` when the server has nothing there. */
+export async function readFile(path: string): Promise<Uint8Array | undefined> {
+  const response = await fetch(path);
+  if (response.status === 404) return undefined;
+  if (!response.ok) throw new Error(`The server answered ${response.status} for "${path}".`);
+  return new Uint8Array(await response.arrayBuffer());
+}
+
+/** Writing files needs Node. */
+export async function replaceFile(path: string, _content: Uint8Array): Promise<void> {
+  throw new Error(`A browser cannot write the file "${path}".`);
+}
+
+/** Unpacks a gzip file that holds at most `largest` bytes. */
+export async function gunzip(bytes: Uint8Array, largest: number): Promise<Uint8Array> {
+  const stream = new Blob([Uint8Array.from(bytes)]).stream().pipeThrough(new DecompressionStream("gzip"));
+  const parts: Uint8Array[] = [];
+  let length = 0;
+  const reader = stream.getReader();
+  for (let part = await reader.read(); !part.done; part = await reader.read()) {
+    parts.push(part.value);
+    length += part.value.length;
+    if (length > largest) {
+      await reader.cancel();
+      throw new Error(`The unpacked file is larger than ${largest} bytes.`);
+    }
+  }
+  const result = new Uint8Array(length);
+  let position = 0;
+  for (const part of parts) {
+    result.set(part, position);
+    position += part.length;
+  }
+  return result;
+}
+
+/** The SHA-256 of some bytes, in hexadecimal. */
+export async function sha256(bytes: Uint8Array): Promise<string> {
+  const digest = await crypto.subtle.digest("SHA-256", Uint8Array.from(bytes));
+  return Array.from(new Uint8Array(digest), (byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
+/** The folder of an installed package; a browser has none. */
+export function packageFolder(_name: string): string | undefined {
+  return undefined;
+}

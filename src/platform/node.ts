@@ -1,9 +1,13 @@
 /// <reference types="node" />
 import { Buffer } from "node:buffer";
-import { mkdir, open, writeFile as writeWholeFile } from "node:fs/promises";
+import { createHash, randomUUID } from "node:crypto";
+import { mkdir, open, readFile as readWholeFile, rename, rm, writeFile as writeWholeFile } from "node:fs/promises";
+import { createRequire } from "node:module";
 import { hostname } from "node:os";
-import { dirname } from "node:path";
+import { dirname, join } from "node:path";
 import process from "node:process";
+import { promisify } from "node:util";
+import { gunzip as gunzipWithCallback } from "node:zlib";
 
 /** Memory that is not zero-filled: clearing a block that is overwritten anyway costs more than most operations on it. */
 export function allocateBytes(byteLength: number): ArrayBuffer {
@@ -61,5 +65,72 @@ export async function createFile(path: string): Promise<FileWriter | undefined> 
   } catch (error) {
     if (error instanceof Error && "code" in error && error.code === "EEXIST") return undefined;
     throw error;
+  }
+}
+
+/** The bytes of a file, or `undefined` when there is none of that name. */
+export async function readFile(path: string): Promise<Uint8Array | undefined> {
+  try {
+    return await readWholeFile(path);
+  } catch (error) {
+    if (error instanceof Error && "code" in error && error.code === "ENOENT") return undefined;
+    throw error;
+  }
+}
+
+/**
+ * Writes a whole file so that at every instant the name stands for the old content or the new, never a part:
+ * a new file in the same folder, flushed, takes over the name. Missing folders are made.
+ */
+export async function replaceFile(path: string, content: Uint8Array): Promise<void> {
+  const folder = dirname(path);
+  await mkdir(folder, { recursive: true });
+  const temporary = `${path}.${randomUUID()}.tmp`;
+  try {
+    const file = await open(temporary, "wx");
+    try {
+      await file.writeFile(content);
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+    await rename(temporary, path);
+  } catch (error) {
+    await rm(temporary, { force: true });
+    throw error;
+  }
+  if (process.platform !== "win32") await syncFolder(folder);
+}
+
+/** Unpacks a gzip file that holds at most `largest` bytes. */
+export async function gunzip(bytes: Uint8Array, largest: number): Promise<Uint8Array> {
+  return promisify(gunzipWithCallback)(bytes, { maxOutputLength: largest });
+}
+
+/** The SHA-256 of some bytes, in hexadecimal. */
+export async function sha256(bytes: Uint8Array): Promise<string> {
+  return createHash("sha256").update(bytes).digest("hex");
+}
+
+/** The folder of an installed package, as the user's project or else this library finds it. */
+export function packageFolder(name: string): string | undefined {
+  const places = [join(process.cwd(), "from-here.js"), process.argv[1], import.meta.url];
+  for (const place of places) {
+    try {
+      if (place !== undefined) return dirname(createRequire(place).resolve(`${name}/package.json`));
+    } catch {
+      // not to be found from there
+    }
+  }
+  return undefined;
+}
+
+/** Makes a rename in the folder survive a power cut. */
+async function syncFolder(folder: string): Promise<void> {
+  const handle = await open(folder, "r");
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
   }
 }

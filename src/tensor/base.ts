@@ -144,6 +144,12 @@ export abstract class TensorBase {
     this._requiresGrad = true;
   }
 
+  /** Takes over another tensor's memory, keeping its own identity: how a parameter moves to another device. */
+  _become({ storage, shape, strides, offset, dtype }: TensorBase): void {
+    Object.assign(this, { storage, shape, strides, offset, dtype });
+    this.grad = undefined;
+  }
+
   /** Uninitialised memory on this tensor's device. */
   _empty(shape: Shape, dtype: DType, strides: readonly number[] = contiguousStrides(shape)): Tensor {
     const storage = this.storage.backend.allocate(sizeOf(shape) * bytesPerElement(dtype));

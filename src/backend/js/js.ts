@@ -48,6 +48,8 @@ class JsBackend implements Backend {
   }
 
   release(storage: Storage): void {
+    if (storage.released) return;
+    storage.released = true;
     this._allocator.release(storage.bytes);
   }
 
