@@ -56,7 +56,8 @@ export async function boundedLoop(steps, limit, settled, each, finish) {
   let settledMB = peakMegabytes();
   let done = 0;
   while (done < steps && (performance.now() - start) / 1e3 < limit) {
-    each(done);
+    const pending = each(done);
+    if (pending) await pending;
     done++;
     if (done === settled) settledMB = peakMegabytes();
   }

@@ -73,6 +73,12 @@ dnnl_status_t sgemm(const Matrix& a, const Matrix& b, int64_t m, int64_t n, int6
 // One product. Does not throw: it may run inside a parallel region.
 dnnl_status_t multiply(const Problem& p, const float* aData, const float* bData, float* out) {
   if (p.bias != nullptr) prefill(p, out);
+  if (p.k == 0) {  // oneDNN would leave `out` as it is
+    for (int64_t i = 0; p.bias == nullptr && !p.accumulate && i < p.m; i++) {
+      for (int64_t j = 0; j < p.n; j++) out[i * p.outRow + j * p.outColumn] = 0;
+    }
+    return dnnl_success;
+  }
   const float beta = p.accumulate || p.bias != nullptr ? 1.0f : 0.0f;
   std::vector<float> aCopy, bCopy;
   Matrix a{aData, false, 1}, b{bData, false, 1}, c{out, false, 1};
@@ -86,7 +92,15 @@ dnnl_status_t multiply(const Problem& p, const float* aData, const float* bData,
     copyMatrix(bData, p.k, p.n, p.bRow, p.bColumn, bCopy.data());
     b = {bCopy.data(), false, p.n};
   }
-  if (!describe(p.m, p.n, p.outRow, p.outColumn, c)) return dnnl_invalid_arguments;
+  if (!describe(p.m, p.n, p.outRow, p.outColumn, c)) {  // rows and columns both with gaps, as when a batch axis is innermost
+    std::vector<float> product(p.m * p.n);
+    copyMatrix(out, p.m, p.n, p.outRow, p.outColumn, product.data());
+    const dnnl_status_t status = sgemm(a, b, p.m, p.n, p.k, beta, product.data(), p.n);
+    for (int64_t i = 0; i < p.m; i++) {
+      for (int64_t j = 0; j < p.n; j++) out[i * p.outRow + j * p.outColumn] = product[i * p.n + j];
+    }
+    return status;
+  }
   if (!c.transposed) return sgemm(a, b, p.m, p.n, p.k, beta, out, c.lead);
   // outᵀ = bᵀ · aᵀ
   a.transposed = !a.transposed;

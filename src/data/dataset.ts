@@ -17,11 +17,8 @@ export interface Dataset<Item> {
   /** One item; a promise where it has to be read or decoded. */
   get(index: number): Awaitable<Item>;
   /** A whole batch in one go, equal to collating the items one by one. */
-  readonly batch?: ((indices: Int32Array) => Collated<Item>) | undefined;
+  batch?(indices: Int32Array): Collated<Item>;
 }
-
-/** One tensor for each tensor of a tuple. */
-export type TensorsLike<Tensors extends readonly Tensor[]> = { readonly [K in keyof Tensors]: Tensor };
 
 /**
  * Tensors that share their first axis: item i is the tuple of their i-th slices, a batch is one gather per tensor.
@@ -32,12 +29,12 @@ export type TensorsLike<Tensors extends readonly Tensor[]> = { readonly [K in ke
  * const data = new TensorDataset(arange(6).reshape([3, 2]), arange(3));
  * data.batch([2, 0])[0].toArray(); // => [[4, 5], [0, 1]]
  */
-export class TensorDataset<Tensors extends readonly Tensor[] = readonly [Tensor, Tensor]>
-  implements Dataset<TensorsLike<Tensors>>
+export class TensorDataset<Tensors extends readonly Tensor[] = [Tensor, Tensor]>
+  implements Dataset<readonly [...Tensors]>
 {
   readonly length: number;
   /** The whole tensors. */
-  readonly tensors: TensorsLike<Tensors>;
+  readonly tensors: readonly [...Tensors];
 
   constructor(...tensors: Tensors) {
     if (tensors.length === 0) throw new ArgumentError("TensorDataset", "needs at least one tensor.");
@@ -54,7 +51,7 @@ export class TensorDataset<Tensors extends readonly Tensor[] = readonly [Tensor,
     this.tensors = mapTensors(tensors, (x) => x);
   }
 
-  get(index: number): TensorsLike<Tensors> {
+  get(index: number): readonly [...Tensors] {
     checkPosition("TensorDataset.get", index, this.length);
     return mapTensors(this.tensors, (x) => x.select(0, index));
   }
@@ -64,14 +61,14 @@ export class TensorDataset<Tensors extends readonly Tensor[] = readonly [Tensor,
    *
    * @throws {@link IndexError} for a position outside the dataset.
    */
-  readonly batch = (indices: Int32Array | readonly number[]): TensorsLike<Tensors> => {
-    const positions = indices instanceof Int32Array ? indices : Int32Array.from(indices);
-    const index = tensor(positions, { device: this.tensors[0].device });
-    return mapTensors(this.tensors, (x) => x.indexSelect(0, index));
-  };
+  batch(indices: Int32Array | readonly number[]): Collated<readonly [...Tensors]> {
+    const positions =
+      indices instanceof Int32Array ? indices : positionsIn("TensorDataset.batch", indices, this.length);
+    return gather(this.tensors, tensor(positions, { device: this.tensors[0].device }));
+  }
 
   /** The items from `start` up to, not including, `end`, sharing memory with this dataset. */
-  slice(start = 0, end: number = this.length): TensorDataset<TensorsLike<Tensors>> {
+  slice(start = 0, end: number = this.length): TensorDataset<[...Tensors]> {
     return new TensorDataset(...mapTensors(this.tensors, (x) => x.slice(0, start, end)));
   }
 }
@@ -86,13 +83,15 @@ export class Subset<Item> implements Dataset<Item> {
   readonly dataset: Dataset<Item>;
   /** Position i holds item `indices[i]` of the dataset. */
   readonly indices: Int32Array;
-  readonly batch: ((indices: Int32Array) => Collated<Item>) | undefined;
+  /** As in {@link Dataset}, where the dataset has it. */
+  declare batch?: (indices: Int32Array) => Collated<Item>;
 
   constructor(dataset: Dataset<Item>, indices: Iterable<number>) {
     this.dataset = dataset;
     this.indices = positionsIn("Subset", indices, dataset.length);
-    const { batch } = dataset;
-    this.batch = batch && ((positions) => batch(positions.map((i) => this.#at("Subset.batch", i))));
+    if (dataset.batch === undefined) return;
+    const batch = dataset.batch.bind(dataset);
+    this.batch = (positions) => batch(positions.map((i) => this.#at("Subset.batch", i)));
   }
 
   get length(): number {
@@ -149,11 +148,17 @@ export function positionsIn(operation: string, indices: Iterable<number>, length
   return list instanceof Int32Array ? list : Int32Array.from(list);
 }
 
+/** The same rows of each tensor. */
+function gather<Tensors extends readonly Tensor[]>(tensors: Tensors, index: Tensor): Collated<Tensors>;
+function gather(tensors: readonly Tensor[], index: Tensor): readonly Tensor[] {
+  return tensors.map((x) => x.indexSelect(0, index));
+}
+
 /** `map` that keeps a tuple a tuple. */
 function mapTensors<Tensors extends readonly Tensor[]>(
   tensors: Tensors,
   transform: (x: Tensor) => Tensor,
-): TensorsLike<Tensors>;
+): [...Tensors];
 function mapTensors(tensors: readonly Tensor[], transform: (x: Tensor) => Tensor): readonly Tensor[] {
   return tensors.map(transform);
 }

@@ -74,7 +74,10 @@ export class WeightedRandomSampler implements Sampler {
     let sum = 0;
     this.#sums = Float64Array.from(weights, (weight, i) => {
       if (!(weight >= 0 && weight < Number.POSITIVE_INFINITY)) {
-        throw new ArgumentError("WeightedRandomSampler", `weights must be finite and from 0, got ${weight} for item ${i}.`);
+        throw new ArgumentError(
+          "WeightedRandomSampler",
+          `weights must be finite and from 0, got ${weight} for item ${i}.`,
+        );
       }
       sum += weight;
       return sum;

@@ -95,3 +95,18 @@ export async function sha256(bytes: Uint8Array): Promise<string> {
 export function packageFolder(_name: string): string | undefined {
   return undefined;
 }
+
+/** Compiled addons are for Node. */
+export function loadAddon(_candidates: readonly string[]): { readonly module: unknown } | { readonly reason: string } {
+  return { reason: "browsers cannot load compiled addons" };
+}
+
+/** The operating system and processor. */
+export function platformName(): string {
+  return "browser";
+}
+
+/** Lets timers, events and other promises have their turn. */
+export function yieldToEvents(): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve));
+}

@@ -6,6 +6,7 @@ import { createRequire } from "node:module";
 import { hostname } from "node:os";
 import { dirname, join } from "node:path";
 import process from "node:process";
+import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { gunzip as gunzipWithCallback } from "node:zlib";
 
@@ -133,4 +134,33 @@ async function syncFolder(folder: string): Promise<void> {
   } finally {
     await handle.close();
   }
+}
+
+/**
+ * Loads the first of some compiled addons (package names, paths or file URLs) that is there. One that is there but does
+ * not load, for want of a library, say, ends the search with its reason.
+ */
+export function loadAddon(candidates: readonly string[]): { readonly module: unknown } | { readonly reason: string } {
+  const require = createRequire(import.meta.url);
+  for (const candidate of candidates) {
+    const path = candidate.startsWith("file:") ? fileURLToPath(candidate) : candidate;
+    try {
+      return { module: require(path) };
+    } catch (error) {
+      const isAbsent = error instanceof Error && "code" in error && error.code === "MODULE_NOT_FOUND";
+      if (!isAbsent)
+        return { reason: `${candidate} does not load (${error instanceof Error ? error.message : error})` };
+    }
+  }
+  return { reason: "no compiled addon was found" };
+}
+
+/** The operating system and processor, as in `linux-x64`. */
+export function platformName(): string {
+  return `${process.platform}-${process.arch}`;
+}
+
+/** Lets timers, sockets and other promises have their turn. */
+export function yieldToEvents(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
 }

@@ -43,5 +43,7 @@ function isAddon(module: unknown): module is NativeAddon {
   if (typeof module !== "object" || module === null) return false;
   const members = new Map<string, unknown>(Object.entries(module));
   const functions = [...kernelNames, "setDescriptor", "addressOf", "setThreads"];
-  return functions.every((name) => typeof members.get(name) === "function") && typeof members.get("operations") === "string";
+  return (
+    functions.every((name) => typeof members.get(name) === "function") && typeof members.get("operations") === "string"
+  );
 }

@@ -1,7 +1,7 @@
 import { ArgumentError, DTypeError } from "../../backend/errors.ts";
 import { isFloatingPoint } from "../../backend/dtype.ts";
 import { TensorBase } from "../base.ts";
-import type { TensorLike } from "../ops/elementwise.ts";
+import { requireReadable, type TensorLike } from "../ops/elementwise.ts";
 import { scalars } from "../ops/scalars.ts";
 import type { Tensor } from "../tensor.ts";
 
@@ -343,7 +343,7 @@ export abstract class ElementwiseMethods extends TensorBase {
    */
   maskedFill(this: Tensor, mask: Tensor, value: number): Tensor {
     requireBool("maskedFill", mask);
-    return scalars.where.call(mask, value, this);
+    return scalars.where.call(mask, value, this).to(this.dtype);
   }
 
   /** Adds other in place. Unrecorded: use it under noGrad, or on tensors without gradients. */
@@ -383,7 +383,10 @@ export abstract class ElementwiseMethods extends TensorBase {
   copy_(this: Tensor, source: TensorLike): Tensor {
     if (typeof source === "number") return this.fill_(source);
     this._checkInPlace("copy");
-    this._write(source.device === this.device ? source.expand(this.shape) : source.to(this.device).expand(this.shape));
+    const here = source.to(this.device);
+    requireReadable("copy_", this, [here]);
+    const same = here.storage === this.storage ? here.clone() : here;
+    this._write(same.expand(this.shape));
     this.storage.version++;
     return this;
   }

@@ -14,6 +14,9 @@ export const mul = (a: ExprLike, b: ExprLike): Expr => {
 export const div = (a: ExprLike, b: ExprLike): Expr => (isConstant(b, 1) ? toExpr(a) : call("div", a, b));
 export const neg = (a: ExprLike): Expr => call("neg", a);
 
+/** −1, 0 or 1, and 0 for NaN as PyTorch has it. */
+export const signOf = (a: Expr): Expr => call("sub", call("less", 0, a), call("less", a, 0));
+
 /**
  * The gradients of `expr` with respect to `leaves`, each times the expression `gradient`.
  * Reverse mode over the scalar graph, as backward does it for tensors.
@@ -39,7 +42,7 @@ function partial(node: Expr & { kind: "call" }, i: number, g: Expr): Expr {
     case "neg":
       return neg(g);
     case "abs":
-      return mul(g, call("sign", a));
+      return mul(g, signOf(a));
     case "exp":
       return mul(g, node);
     case "expm1":
@@ -82,10 +85,10 @@ function partial(node: Expr & { kind: "call" }, i: number, g: Expr): Expr {
       return i === 0 ? g : neg(mul(g, call("floor", div(a, b))));
     case "max":
     case "min": {
-      // Of two equal arguments each gets half.
+      // Of two equal arguments each gets half; beside a NaN both get all, as in PyTorch.
       const [winner, loser] = i === 0 ? [a, b] : [b, a];
-      const wins = node.op === "max" ? call("less", loser, winner) : call("less", winner, loser);
-      return mul(g, call("where", call("equal", a, b), 0.5, wins));
+      const loses = node.op === "max" ? call("less", winner, loser) : call("less", loser, winner);
+      return mul(g, call("where", call("equal", a, b), 0.5, call("equal", loses, 0)));
     }
     case "atan2": {
       const square = add(mul(a, a), mul(b, b));

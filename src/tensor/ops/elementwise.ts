@@ -1,5 +1,5 @@
 import { type DType, isFloatingPoint } from "../../backend/dtype.ts";
-import { ArgumentError, DTypeError } from "../../backend/errors.ts";
+import { ArgumentError, DeviceError, DTypeError, GradientError } from "../../backend/errors.ts";
 import { type Expr, type ExprLike, input, Kernel } from "../../backend/expr.ts";
 import {
   broadcastShapes,
@@ -173,7 +173,7 @@ export class Elementwise {
         `takes ${this.arity} arguments, at least one of them a tensor; got ${args.length} with ${tensors.length} tensors.`,
       );
     }
-    return apply(this.op(mask), tensors, numbers);
+    return apply(this.op(mask), tensors, roundNumbers(numbers, tensors));
   }
 
   /** The op for a pattern of numbers: bit i is set where argument i is a number. */
@@ -192,9 +192,19 @@ export class Elementwise {
     const target = args[0];
     target._checkInPlace(this.name);
     const tensors = args.filter((x) => typeof x !== "number");
-    const numbers = args.filter((x) => typeof x === "number");
+    requireReadable(`${this.name}_`, target, tensors);
+    const numbers = roundNumbers(
+      args.filter((x) => typeof x === "number"),
+      tensors,
+    );
     const op = this.op(args.reduce<number>((bits, x, i) => (typeof x === "number" ? bits | (1 << i) : bits), 0));
-    const [{ shape }] = op.infer(tensors, numbers);
+    const [{ shape, dtype }] = op.infer(tensors, numbers);
+    if (isFloatingPoint(dtype) && !isFloatingPoint(target.dtype)) {
+      throw new DTypeError(
+        `${this.name}_`,
+        `the result is ${dtype} and cannot be written over ${target.dtype}. Use ${this.name}(), which makes a new tensor.`,
+      );
+    }
     if (!sameShape(shape, target.shape)) {
       throw new ArgumentError(
         `${this.name}_`,
@@ -255,6 +265,31 @@ function sharing(target: Tensor): (x: Tensor) => Tensor {
       sameShape(x.shape, target.shape);
     return same ? x : x.clone();
   };
+}
+
+/** Refuses what an in-place change may not read: tensors of another device, and gradients it would drop unrecorded. */
+export function requireReadable(operation: string, target: Tensor, sources: readonly Tensor[]): void {
+  for (const x of sources) {
+    if (x.storage.backend !== target.storage.backend) {
+      throw new DeviceError(
+        operation,
+        `tensors lie on different devices: "${target.device}" and "${x.device}". Move one with .to(device).`,
+      );
+    }
+    if (x.requiresGrad && isGradEnabled()) {
+      throw new GradientError(
+        operation,
+        `the argument [${x.shape}] requires a gradient, and in-place changes are not recorded. Use noGrad(() => …), detach() it, or use the version that returns a new tensor.`,
+      );
+    }
+  }
+}
+
+/** Numbers as the tensors' float32 holds them, so that `tensor([0.1]).eq(0.1)` is true; float64 and whole ones stay. */
+function roundNumbers(numbers: readonly number[], tensors: readonly Tensor[]): readonly number[] {
+  if (numbers.length === 0 || tensors.some((x) => x.dtype === "float64")) return numbers;
+  if (numbers.every(Number.isInteger) && !tensors.some((x) => isFloatingPoint(x.dtype))) return numbers;
+  return numbers.map(Math.fround);
 }
 
 /** Refuses dtypes that have no order or size an operation needs. */

@@ -17,6 +17,12 @@ export function inImageFormat(x: Tensor): Tensor {
   return prefersChannelsLast(x.storage.backend) ? x.contiguous({ memoryFormat: "channelsLast" }) : x;
 }
 
+/** A result of general operations on image batch `x`, in the order an image operation would have given it. */
+export function likeImages(result: Tensor, x: Tensor): Tensor {
+  const channelsLast = prefersChannelsLast(x.storage.backend) || followsChannelsLast(x);
+  return result.contiguous({ memoryFormat: channelsLast ? "channelsLast" : "contiguous" });
+}
+
 /** Whether an image batch lies in channels-last order and not just as well in row-major order. */
 export function followsChannelsLast(x: Tensor): boolean {
   return x.rank > 2 && !x.isContiguous() && x.isContiguous({ memoryFormat: "channelsLast" });

@@ -3,7 +3,7 @@
  * kink is not the derived one, or a stabler form exists, a `derivative` stands beside it.
  */
 import { call, type Expr } from "../../backend/expr.ts";
-import { add, div, mul, neg, sub } from "./derivative.ts";
+import { add, div, mul, neg, signOf, sub } from "./derivative.ts";
 import { define } from "./elementwise.ts";
 
 const unary = (op: Parameters<typeof call>[0], float = true) =>
@@ -18,7 +18,7 @@ export const scalars = {
   div: define("div", 2, ([a, b]) => call("div", a, b), { result: "float" }),
   pow: define("pow", 2, ([a, b]) => call("pow", a, b)),
   remainder: define("remainder", 2, ([a, b]) => call("remainder", a, b)),
-  floorDivide: define("floorDivide", 2, ([a, b]) => call("floor", call("div", a, b))),
+  floorDivide: define("floorDivide", 2, ([a, b]) => floorQuotient(a, b), { derivative: () => [0, 0] }),
   maximum: define("maximum", 2, ([a, b]) => call("max", a, b)),
   minimum: define("minimum", 2, ([a, b]) => call("min", a, b)),
   atan2: define("atan2", 2, ([a, b]) => call("atan2", a, b), { result: "float" }),
@@ -27,7 +27,7 @@ export const scalars = {
 
   neg: unary("neg", false),
   abs: unary("abs", false),
-  sign: unary("sign", false),
+  sign: define("sign", 1, ([x]) => signOf(x)),
   floor: unary("floor", false),
   ceil: unary("ceil", false),
   round: unary("round", false),
@@ -50,12 +50,12 @@ export const scalars = {
   erf: unary("erf"),
 
   relu: define("relu", 1, ([x]) => call("max", x, 0), {
-    derivative: ([x], g) => [call("where", call("less", 0, call("max", x, 0)), g, 0)],
+    derivative: ([x], g) => [call("where", call("lessEqual", call("max", x, 0), 0), 0, g)],
   }),
   leakyRelu: define("leakyRelu", 2, ([x, slope]) => call("where", call("less", 0, x), x, mul(slope, x))),
   elu: define("elu", 2, ([x, alpha]) => call("where", call("less", 0, x), x, mul(alpha, call("expm1", x))), {
     derivative: ([x, alpha], g) => [
-      call("where", call("less", 0, x), g, mul(g, mul(alpha, call("exp", x)))),
+      call("where", call("less", 0, x), g, mul(g, mul(alpha, call("exp", call("min", x, 0))))),
       call("where", call("less", 0, x), 0, mul(g, call("expm1", x))),
     ],
   }),
@@ -91,6 +91,12 @@ export const scalars = {
   isFinite: define("isFinite", 1, ([x]) => call("less", call("abs", x), Number.POSITIVE_INFINITY), { result: "bool" }),
   isInf: define("isInf", 1, ([x]) => call("equal", call("abs", x), Number.POSITIVE_INFINITY), { result: "bool" }),
 } as const;
+
+/** ⌊a/b⌋ by way of the rest, so that it fits `remainder` also where a/b would round up to a whole number. */
+function floorQuotient(a: Expr, b: Expr): Expr {
+  const exact = call("div", call("sub", a, call("remainder", a, b)), b);
+  return call("where", call("equal", b, 0), call("div", a, b), call("round", exact));
+}
 
 /** Φ(x), the share of a standard normal below x. */
 function normalCdf(x: Expr): Expr {

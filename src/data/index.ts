@@ -1,0 +1,11 @@
+export { type Collated, collate, type ItemArray } from "./collate.ts";
+export { type Awaitable, type Dataset, mapItems, Subset, TensorDataset } from "./dataset.ts";
+export { fashionMnist, fashionMnistTensors } from "./datasets/fashionMnist.ts";
+export { type IdxArray, readIdx } from "./datasets/idx.ts";
+export type { ImageLoaderOptions, ImagesAndLabels, ImageTensorOptions } from "./datasets/imageSet.ts";
+export { mnist, mnistTensors } from "./datasets/mnist.ts";
+export { DataLoader, type IterateOptions, type Loader, type LoaderOptions, type LoaderState } from "./loader.ts";
+export { DataLoaders, type DataLoadersOptions } from "./loaders.ts";
+export { BatchSampler, RandomSampler, type Sampler, SequentialSampler, WeightedRandomSampler } from "./sampler.ts";
+export { indexSplit, randomSplit } from "./split.ts";
+export { compose, normalize, normalizeTo, type Statistics } from "./transforms.ts";

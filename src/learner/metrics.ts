@@ -1,0 +1,95 @@
+import type { Tensor } from "../tensor/tensor.ts";
+import type { Json } from "./callback.ts";
+
+/** What a metric sees of one batch. */
+export interface MetricBatch {
+  readonly preds: Tensor;
+  readonly targets: Tensor;
+  /** Mean loss of the batch, before any scaling or regularisation. */
+  readonly loss: number;
+  /** Samples (or tokens) in the batch: the weight of its means. */
+  readonly count: number;
+}
+
+/** A figure gathered over a pass. */
+export interface Metric {
+  /** Forgets everything. */
+  reset(): void;
+  /** Takes in one batch. */
+  update(batch: MetricBatch): void;
+  /** The figure so far; NaN when nothing was taken in. */
+  value(): number;
+  /** What a checkpoint in the middle of a pass must keep. */
+  state(): Json;
+  loadState(state: Json): void;
+}
+
+/** A figure of one batch that is averaged over a pass, weighted by samples. */
+export type BatchMetric = (preds: Tensor, targets: Tensor) => number | Tensor;
+
+/**
+ * The mean of a function of batches, weighted by their number of samples: an unfinished last batch counts for what it is.
+ *
+ * @example
+ * const mean = new MeanMetric(() => 0.5);
+ * mean.value(); // => NaN
+ */
+export class MeanMetric implements Metric {
+  private readonly _fn: (batch: MetricBatch) => number;
+  private _total = 0;
+  private _count = 0;
+
+  constructor(fn: (batch: MetricBatch) => number) {
+    this._fn = fn;
+  }
+
+  reset(): void {
+    this._total = 0;
+    this._count = 0;
+  }
+
+  update(batch: MetricBatch): void {
+    this._total += this._fn(batch) * batch.count;
+    this._count += batch.count;
+  }
+
+  value(): number {
+    return this._total / this._count;
+  }
+
+  state(): Json {
+    return [this._total, this._count];
+  }
+
+  loadState(state: Json): void {
+    if (!Array.isArray(state)) return;
+    [this._total, this._count] = state.map(Number);
+  }
+}
+
+/** The mean of the loss. */
+export function meanLoss(): Metric {
+  return new MeanMetric(({ loss }) => loss);
+}
+
+/** A function of one batch as a metric. */
+export function averaged(fn: BatchMetric): Metric {
+  return new MeanMetric(({ preds, targets }) => {
+    const value = fn(preds, targets);
+    return typeof value === "number" ? value : value.item();
+  });
+}
+
+/**
+ * Share of rows whose largest prediction is the target.
+ *
+ * Shapes: preds `[n, …, c]`, targets `[n, …]`; for `[n, c, …]` predictions of images, permute first.
+ *
+ * @example
+ * accuracy(tensor([[0.1, 0.9], [0.8, 0.2]]), tensor([1, 1], { dtype: "int32" })); // => 0.5
+ */
+export function accuracy(preds: Tensor, targets: Tensor): number {
+  const best = preds.detach().argmax(-1);
+  const right = best.reshape(targets.shape).eq(targets).sum().item();
+  return right / targets.numel();
+}

@@ -1,0 +1,291 @@
+import type { View } from "../../backend/backend.ts";
+import { call, constant, input, Kernel, scalar } from "../../backend/expr.ts";
+import { channelsLastStrides, contiguousStrides, isDense, type Shape, sizeOf } from "../../backend/shape.ts";
+import { isGradEnabled } from "../autograd/mode.ts";
+import type { Tensor } from "../tensor.ts";
+import { add, mul, sub } from "./derivative.ts";
+import { define } from "./elementwise.ts";
+import { followsChannelsLast } from "./imageFormat.ts";
+import { viewStrides } from "./movement.ts";
+import type { BackwardContext, Op } from "./op.ts";
+
+/**
+ * How a tensor is normalised: it is looked at under `shape`, whose axes `axes` have one mean and variance, and whose scale
+ * and shift have shape `affine` (of the same rank, 1 where they repeat).
+ */
+export interface NormOptions {
+  readonly name: string;
+  readonly shape: Shape;
+  readonly axes: readonly number[];
+  readonly affine: Shape;
+  readonly epsilon: number;
+  /** Whether the result is cut off below 0 in the same pass. */
+  readonly relu: boolean;
+  readonly hasWeight: boolean;
+  readonly hasBias: boolean;
+}
+
+const [x0, x1, x2, x3, x4] = [input(0), input(1), input(2), input(3), input(4)];
+const mean = new Kernel([mul(x0, scalar(0))], 1, 1);
+const variance = new Kernel([mul(mul(sub(x0, x1), sub(x0, x1)), scalar(0))], 2, 1);
+const scaleOf = new Kernel([mul(call("rsqrt", add(x0, scalar(0))), x1)], 2, 1);
+const inverseRoot = new Kernel([call("rsqrt", add(x0, scalar(0)))], 1, 1);
+const shifted = add(mul(sub(x0, x1), x2), x3); // (x − mean)·scale + bias
+const normalize = new Kernel([shifted], 4);
+const normalizeRelu = new Kernel([call("max", shifted, 0)], 4);
+const masked = new Kernel([call("where", call("less", 0, add(mul(sub(x0, x1), x2), x3)), x4, 0)], 5);
+const biasShare = new Kernel([x0], 1);
+const weightShare = new Kernel([mul(mul(x0, sub(x1, x2)), x3)], 4); // g·(x − mean)/σ
+const groupShare = new Kernel([mul(x0, x1)], 2); // g·weight
+const groupShareX = new Kernel([mul(mul(x0, x4), mul(sub(x1, x2), x3))], 5); // g·weight·(x − mean)/σ
+// (g·w − s0·Σg·w − x̂·s0·Σg·w·x̂)/σ with the sums given as inputs 5 and 6
+const inputShare = new Kernel(
+  [
+    mul(
+      sub(sub(mul(x0, x4), mul(input(5), scalar(0))), mul(mul(mul(sub(x1, x2), x3), input(6)), scalar(0))),
+      x3,
+    ),
+  ],
+  7,
+  1,
+);
+const moving = new Kernel(
+  [
+    add(x0, mul(sub(x2, x0), scalar(0))),
+    add(x1, mul(sub(mul(x3, scalar(1)), x1), scalar(0))),
+  ],
+  4,
+  2,
+);
+
+/** (x − mean)·scale + bias with given statistics: what trained networks run. */
+export const affineOp = define("batchNorm", 4, ([x, m, s, b]) => add(mul(sub(x, m), s), b), { result: "float" });
+/** The same, cut off below 0. */
+export const affineReluOp = define("batchNorm", 4, ([x, m, s, b]) => call("max", add(mul(sub(x, m), s), b), 0), {
+  result: "float",
+  derivative: ([x, m, s, b], g) => {
+    const open = call("where", call("less", 0, add(mul(sub(x, m), s), b)), g, 0);
+    return [mul(open, s), mul(open, mul(s, constant(-1))), mul(open, sub(x, m)), open];
+  },
+});
+
+/**
+ * Normalisation by the tensor's own mean and variance. Inputs: x, its {@link statistics}, then weight and bias where
+ * the options say so; the gradient for x takes into account that the statistics are computed from x.
+ */
+export const normOp: Op<NormOptions> = {
+  name: "norm",
+  saves: "inputs",
+  infer: ([x], options) => [{ shape: x.shape, dtype: x.dtype, strides: stridesOf(x, options) }],
+  forward(backend, inputs, [out], options) {
+    if (out.numel() === 0) return;
+    const [x, m, v] = inputs;
+    const { weight, bias } = affineOf(inputs, options);
+    const { normalizeColumns } = backend.fast;
+    const columns = columnsOf(x, options);
+    const to = columnsOf(out, options);
+    if (normalizeColumns !== undefined && columns !== undefined && to !== undefined) {
+      const flat = [weight, bias].map((p) => p && flatten(p));
+      normalizeColumns(columns, flatten(m), flatten(v), flat[0], flat[1], options, to);
+      return;
+    }
+    const scale = scaleFor(v, weight, options);
+    const shift = bias === undefined ? zero(x) : seen(bias, options.affine);
+    backend.map(options.relu ? normalizeRelu : normalize, [seen(x, options.shape), m, scale, shift], [seen(out, options.shape)], []);
+    backend.release(scale.storage);
+  },
+  backward(context) {
+    return isGradEnabled() ? differentiable(context) : (byColumns(context) ?? general(context));
+  },
+};
+
+/** Mean and variance (divided by the count) over `axes`, which stay with size 1. Off the tape. */
+export function statistics(x: Tensor, options: NormOptions): { mean: Tensor; variance: Tensor } {
+  const { shape, axes } = options;
+  const { backend } = x.storage;
+  const kept = shape.map((size, i) => (axes.includes(i) ? 1 : size));
+  const dtype = x.dtype === "float64" ? "float64" : "float32";
+  const [m, v] = [x._empty(kept, dtype), x._empty(kept, dtype)];
+  const columns = columnsOf(x, options);
+  if (backend.fast.columnMoments !== undefined && columns !== undefined) {
+    backend.fast.columnMoments(columns, flatten(m), flatten(v));
+    return { mean: m, variance: v };
+  }
+  const view = seen(x, shape);
+  const share = 1 / sizeOf(axes.map((axis) => shape[axis]));
+  backend.reduce("sum", mean, [view], shape, m, [share]);
+  backend.reduce("sum", variance, [view, m], shape, v, [share]);
+  return { mean: m, variance: v };
+}
+
+/** Moves running statistics towards those of a batch of `count` elements per channel, in place. */
+export function updateRunning(
+  runningMean: Tensor,
+  runningVar: Tensor,
+  batch: { mean: Tensor; variance: Tensor },
+  momentum: number,
+  count: number,
+): void {
+  const [m, v] = [flatten(batch.mean), flatten(batch.variance)];
+  const numbers = [momentum, count / (count - 1)]; // the running variance is the unbiased one
+  runningMean.storage.backend.map(moving, [runningMean, runningVar, m, v], [runningMean, runningVar], numbers);
+  runningMean.storage.version++;
+  runningVar.storage.version++;
+}
+
+/** Strides of a result: channels-last as x, where the shape it is normalised in can be seen in that order; else row-major. */
+function stridesOf(x: Tensor, { shape }: NormOptions): readonly number[] | undefined {
+  return followsChannelsLast(x) && viewStrides(x, shape) !== undefined ? channelsLastStrides(x.shape) : undefined;
+}
+
+/** x under the shape it is normalised in; a view where strides allow it, else a copy. */
+function seen(x: Tensor, shape: Shape): Tensor {
+  return x.detach().reshape(shape);
+}
+
+function flatten(x: Tensor): Tensor {
+  return x._wrap(x.storage, [x.numel()], [1], x.offset, x.dtype);
+}
+
+/** Batch norm over rows `[m, c]` of one block of memory: what fast kernels take. */
+function columnsOf(x: Tensor, { name, shape }: NormOptions): View | undefined {
+  if (name !== "batchNorm" || x.dtype !== "float32") return undefined;
+  const whole = x.rank === 2 ? x.isContiguous() : x.isContiguous({ memoryFormat: "channelsLast" });
+  if (!whole || x.numel() === 0) return undefined;
+  const columns = [x.numel() / shape[1], shape[1]];
+  return x._wrap(x.storage, columns, contiguousStrides(columns), x.offset, x.dtype);
+}
+
+function affineOf(
+  inputs: readonly Tensor[],
+  { hasWeight, hasBias }: Pick<NormOptions, "hasWeight" | "hasBias">,
+): { weight: Tensor | undefined; bias: Tensor | undefined } {
+  const at = positionsOf({ hasWeight, hasBias });
+  return { weight: inputs[at.weight], bias: inputs[at.bias] };
+}
+
+/** Where weight and bias stand among the inputs; −1 where they are not. */
+function positionsOf({ hasWeight, hasBias }: Pick<NormOptions, "hasWeight" | "hasBias">): { weight: number; bias: number } {
+  return { weight: hasWeight ? 3 : -1, bias: hasBias ? (hasWeight ? 4 : 3) : -1 };
+}
+
+function zero(like: Tensor): Tensor {
+  const result = like._empty([], like.dtype);
+  result._fill(0);
+  return result;
+}
+
+function one(like: Tensor): Tensor {
+  const result = like._empty([], like.dtype);
+  result._fill(1);
+  return result;
+}
+
+/** weight/√(variance + ε), of the shape both broadcast to. */
+function scaleFor(v: Tensor, weight: Tensor | undefined, { affine, epsilon }: NormOptions): Tensor {
+  const shape = v.shape.map((size, i) => Math.max(size, weight === undefined ? 1 : affine[i]));
+  const scale = v._empty(shape, v.dtype);
+  v.storage.backend.map(scaleOf, [v, weight === undefined ? one(v) : seen(weight, affine)], [scale], [epsilon]);
+  return scale;
+}
+
+/** The gradients by the backend's kernel for batch norm, where it has one. */
+function byColumns({ gradient, inputs, options, needs, inputSpecs }: BackwardContext<NormOptions>) {
+  const [x, m, v] = inputs;
+  const { normalizeColumnsBackward } = x.storage.backend.fast;
+  const columns = columnsOf(x, options);
+  if (normalizeColumnsBackward === undefined || columns === undefined) return undefined;
+  const { weight, bias } = affineOf(inputs, options);
+  const like = x.rank === 2 ? gradient.contiguous() : gradient.contiguous({ memoryFormat: "channelsLast" });
+  const from = columnsOf(like, options);
+  if (from === undefined) return undefined;
+  const at = positionsOf(options);
+  const results = inputSpecs.map(({ shape, dtype }, i) => {
+    if (!needs[i] || i === 1 || i === 2) return undefined;
+    return i === 0 ? x._empty(shape, dtype, x.strides) : x._empty(shape, dtype);
+  });
+  const [out, weightOut, biasOut] = [results[0], results[at.weight], results[at.bias]];
+  normalizeColumnsBackward(
+    from,
+    columns,
+    flatten(m),
+    flatten(v),
+    weight && flatten(weight),
+    bias && flatten(bias),
+    options,
+    out && columnsOf(out, options),
+    weightOut && flatten(weightOut),
+    biasOut && flatten(biasOut),
+  );
+  return results;
+}
+
+/** The gradients by map and reduce. */
+function general({ gradient, inputs, options, needs, inputSpecs }: BackwardContext<NormOptions>) {
+  const { shape, axes, affine, relu, epsilon } = options;
+  const [source, m, v] = inputs;
+  const { backend } = source.storage;
+  const { weight, bias } = affineOf(inputs, options);
+  const x = seen(source, shape);
+  let g = seen(gradient, shape);
+  if (relu) {
+    const open = x._empty(shape, g.dtype, isDense(shape, x.strides) ? x.strides : undefined);
+    const shift = bias === undefined ? zero(x) : seen(bias, affine);
+    backend.map(masked, [x, m, scaleFor(v, weight, options), shift, g], [open], []);
+    g = open;
+  }
+  const r = v._empty(v.shape, v.dtype);
+  backend.map(inverseRoot, [v], [r], [epsilon]);
+  const w = weight === undefined ? one(x) : seen(weight, affine);
+  const sumTo = (kernel: Kernel, views: readonly Tensor[], kept: Shape, like: Tensor): Tensor => {
+    const out = like._empty(kept, like.dtype);
+    backend.reduce("sum", kernel, views, shape, out, []);
+    return out;
+  };
+  const results: (Tensor | undefined)[] = inputSpecs.map(() => undefined);
+  const at = positionsOf(options);
+  if (weight !== undefined && needs[at.weight]) {
+    results[at.weight] = reshaped(sumTo(weightShare, [g, x, m, r], affine, weight), weight.shape);
+  }
+  if (bias !== undefined && needs[at.bias]) {
+    results[at.bias] = reshaped(sumTo(biasShare, [g], affine, bias), bias.shape);
+  }
+  if (needs[0]) {
+    const total = sumTo(groupShare, [g, w], m.shape, m);
+    const totalX = sumTo(groupShareX, [g, x, m, r, w], m.shape, m);
+    const out = source._empty(source.shape, source.dtype, stridesOf(source, options));
+    const share = 1 / sizeOf(axes.map((axis) => shape[axis]));
+    backend.map(inputShare, [g, x, m, r, w, total, totalX], [seen(out, shape)], [share]);
+    results[0] = out;
+  }
+  return results;
+}
+
+/** The same gradients in recorded operations, for gradients of gradients. */
+function differentiable({ gradient, inputs, options, needs }: BackwardContext<NormOptions>) {
+  const { shape, axes, affine, relu, epsilon } = options;
+  const { weight, bias } = affineOf(inputs, options);
+  const x = inputs[0].reshape(shape);
+  const centred = x.sub(x.mean(axes, { keepDims: true }));
+  const r = centred.square().mean(axes, { keepDims: true }).add(epsilon).rsqrt();
+  const unit = centred.mul(r);
+  const scaled = weight === undefined ? unit : unit.mul(weight.reshape(affine));
+  const result = bias === undefined ? scaled : scaled.add(bias.reshape(affine));
+  let g = gradient.reshape(shape);
+  if (relu) g = g.mul(result.gt(0).to(g.dtype));
+  const gw = weight === undefined ? g : g.mul(weight.reshape(affine));
+  const along = gw.sub(gw.mean(axes, { keepDims: true }));
+  const toX = along.sub(unit.mul(gw.mul(unit).mean(axes, { keepDims: true }))).mul(r);
+  const all = [
+    toX.reshape(inputs[0].shape),
+    undefined,
+    undefined,
+    ...(weight === undefined ? [] : [g.mul(unit).sumTo(affine).reshape(weight.shape)]),
+    ...(bias === undefined ? [] : [g.sumTo(affine).reshape(bias.shape)]),
+  ];
+  return all.map((result, i) => (needs[i] ? result : undefined));
+}
+
+function reshaped(x: Tensor, shape: Shape): Tensor {
+  return x._wrap(x.storage, shape, contiguousStrides(shape), x.offset, x.dtype);
+}
