@@ -17,4 +17,20 @@ export * from "./learner/index.ts";
 export * as F from "./nn/functional.ts";
 export * as nn from "./nn/index.ts";
 export * as optim from "./optim/index.ts";
+export {
+  combineScheds,
+  cos1cycle,
+  cos1cycleAnneal,
+  createPhases,
+  type Schedule,
+  schedCos,
+  schedExp,
+  schedLin,
+  schedMultiStep,
+  schedNo,
+  schedPoly,
+  schedRestarts,
+  schedStep,
+  warmUp,
+} from "./optim/index.ts";
 export * from "./tensor/index.ts";

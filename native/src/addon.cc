@@ -132,7 +132,36 @@ void addFunction(napi_env env, napi_value exports, const char* name, napi_callba
   napi_set_named_property(env, exports, name, function);
 }
 
+// What the compiler was allowed to use and this processor lacks, or null. A build that was carried to another machine
+// would die of an illegal instruction.
+const char* missingFeature() {
+#if defined(__x86_64__) && defined(__GNUC__)
+#ifdef __AVX2__
+  if (!__builtin_cpu_supports("avx2")) return "avx2";
+#endif
+#ifdef __FMA__
+  if (!__builtin_cpu_supports("fma")) return "fma";
+#endif
+#ifdef __AVX512F__
+  if (!__builtin_cpu_supports("avx512f")) return "avx512f";
+#endif
+#ifdef __AVX512VL__
+  if (!__builtin_cpu_supports("avx512vl") || !__builtin_cpu_supports("avx512dq")) return "avx512vl or avx512dq";
+#endif
+#ifdef __AVX512BW__
+  if (!__builtin_cpu_supports("avx512bw")) return "avx512bw";
+#endif
+#ifdef __AVX512VBMI__
+  if (!__builtin_cpu_supports("avx512vbmi")) return "avx512vbmi";
+#endif
+#endif
+  return nullptr;
+}
+
 napi_value initialize(napi_env env, napi_value exports) {
+  if (const char* feature = missingFeature()) {
+    return fail(env, (std::string("built for another processor (this one has no ") + feature + ")").c_str());
+  }
   static const bool tuned = (tuneMalloc(), true);
   (void)tuned;
   auto* environment = new Environment();

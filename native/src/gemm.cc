@@ -1,6 +1,7 @@
 // Matrix products through oneDNN's sgemm, which takes each operand as it lies or transposed.
 #include <dnnl.h>
 
+#include <atomic>
 #include <vector>
 
 #include "block.h"
@@ -170,7 +171,7 @@ double matmulKernel(Context&, Reader& reader) {
     check(multiply(p, a.as<float>(), b.as<float>(), out.as<float>()));
     return 0;
   }
-  dnnl_status_t status = dnnl_success;
+  std::atomic<dnnl_status_t> status{dnnl_success};
   const auto each = [&](int64_t first, int64_t last) {
     BoxWalk walk(batch, first);
     for (int64_t i = first; i < last; i++, walk.next()) {

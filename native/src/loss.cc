@@ -93,7 +93,6 @@ T shiftOf(T largestValue) {
 // A row's shift and the sum of exp(x − shift).
 struct Norm {
   double shift, sum;
-  double logSumExp() const { return shift + std::log(sum); }
 };
 
 // Calls visit(row, norm, x) for each row; x is the row if it fits into a block, else null.
@@ -180,9 +179,9 @@ bool isVector(const View& v, int64_t n) { return v.rank == 1 && v.size[0] == n; 
 template <class T>
 void crossEntropy(const View& logits, const View& targets, int64_t ignored, const View& losses, const View& norms) {
   eachRowNorm<T>(logits, [&](int64_t row, const Norm& norm, const T* x) {
-    const double logSumExp = norm.logSumExp();
+    const double logSum = std::log(norm.sum);
     const int64_t target = targets.as<int32_t>()[row * targets.stride[0]];
-    storeValue(norms, row, logSumExp);
+    storeValue(norms, row, norm.shift + logSum);
     if (target == ignored) return storeValue(losses, row, 0);
     T own;
     if (x != nullptr) {
@@ -190,8 +189,8 @@ void crossEntropy(const View& logits, const View& targets, int64_t ignored, cons
     } else {
       Rows(logits).load(row, 1, target, 1, &own);
     }
-    // In two steps, since the shift may be far larger than the loss.
-    storeValue(losses, row, std::log(norm.sum) - (static_cast<double>(own) - norm.shift));
+    // Not as norm − own, since the shift may be far larger than the loss.
+    storeValue(losses, row, logSum - (static_cast<double>(own) - norm.shift));
   });
 }
 

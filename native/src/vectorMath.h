@@ -18,13 +18,14 @@ constexpr float kLog2E = 1.44269504f;
 constexpr float kLn2High = 0.693145752f;  // few bits, so that n · kLn2High is exact
 constexpr float kLn2Low = 1.42860677e-6f;
 
-inline float pow2(int32_t n) { return bitCast<float>((n + 127) << 23); }
+// Bits are handled unsigned: those of a NaN may pass what an int holds before they are thrown away.
+inline float pow2(int32_t n) { return bitCast<float>(static_cast<uint32_t>(n + 127) << 23); }
 
 // x = n ln 2 + r; returns r and sets n.
 inline float reduceExp(float x, int32_t& n) {
   const float shifted = x * kLog2E + kRound;
   const float whole = shifted - kRound;
-  n = bitCast<int32_t>(shifted) - bitCast<int32_t>(kRound);
+  n = static_cast<int32_t>(bitCast<uint32_t>(shifted) - bitCast<uint32_t>(kRound));
   return (x - whole * kLn2High) - whole * kLn2Low;
 }
 
@@ -66,7 +67,7 @@ inline float expm1(float x) {
 
 // The logarithm of a positive, normal, finite x.
 inline float logNormal(float x) {
-  const int32_t shifted = bitCast<int32_t>(x) - 0x3f3504f3;  // mantissa in [√½, √2)
+  const int32_t shifted = static_cast<int32_t>(bitCast<uint32_t>(x) - 0x3f3504f3u);  // mantissa in [√½, √2)
   const float e = static_cast<float>(shifted >> 23);
   const float f = bitCast<float>((shifted & 0x007fffff) + 0x3f3504f3) - 1.0f;
   float p = -7.859611511e-02f;

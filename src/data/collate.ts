@@ -49,7 +49,10 @@ function collateField(values: readonly unknown[], path: string): unknown {
   if (typeof first === "string") return allOf(values, path, "a string", isString);
   if (Array.isArray(first)) return collateTuples(allOf(values, path, "an array", isArray), path);
   if (isRecord(first)) return collateRecords(allOf(values, path, "a record", isRecord), path);
-  throw new ArgumentError("collate", `${where(path, 0)} ${kindOf(first)} cannot be batched. Give a collate function.`);
+  throw new ArgumentError(
+    "collate",
+    `${where(path, 0)} ${kindOf(first)}, which cannot be batched. Give a collate function.`,
+  );
 }
 
 function collateNumbers(values: readonly number[]): Tensor {

@@ -125,8 +125,10 @@ export class DataLoader<Item, Batch = Collated<Item>> implements Loader<Batch> {
    * count microseconds. Await a promise before asking for the next batch. Leaving the loop stops the fetching.
    *
    * @example
-   * for (const next of loader.iterate({ epoch: 0 })) {
-   *   const batch = next instanceof Promise ? await next : next;
+   * const loader = new DataLoader(new TensorDataset(rand([10, 4]), arange(10)), { batchSize: 4 });
+   * for (const next of loader.iterate({ epoch: 0, start: 2 })) {
+   *   const [x] = next instanceof Promise ? await next : next;
+   *   x.shape; // => [2, 4]
    * }
    */
   *iterate(options: IterateOptions = {}): Generator<Awaitable<Batch>, void, undefined> {

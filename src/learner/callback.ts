@@ -30,6 +30,8 @@ export interface Callback extends Events {
   readonly order?: number;
   /** For error messages. Default the class name. */
   readonly name?: string;
+  /** Whether it only watches, as recorders and loggers do: such callbacks rest during `lrFind`. Default false. */
+  readonly watches?: boolean;
   /** What a checkpoint must keep of this callback. */
   state?(): Json;
   /** Takes over what {@link state} gave. */

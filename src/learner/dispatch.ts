@@ -1,7 +1,9 @@
 import { warn } from "#platform";
+import { ArgumentError } from "../backend/errors.ts";
 import { type Awaitable, type Callback, callbackName, type Event } from "./callback.ts";
-import { Cancel, type Phase } from "./cancel.ts";
+import { Cancel, type Phase, phases } from "./cancel.ts";
 import type { Learner } from "./learner.ts";
+import type { Steps } from "./steps.ts";
 
 /** Where in a fit an error arose. */
 export interface TrainingContext {
@@ -16,6 +18,10 @@ export interface TrainingContext {
 interface Entry {
   readonly position: number;
   readonly callback: Callback;
+}
+
+interface Failure {
+  readonly error: unknown;
 }
 
 const names = {
@@ -34,7 +40,7 @@ const names = {
 
 const contexts = new WeakMap<object, TrainingContext>();
 
-/** Where in a fit an error arose, for errors that came out of one. */
+/** Where in a fit an error or a cancel arose, for those that came out of one. */
 export function trainingContext(error: unknown): TrainingContext | undefined {
   return typeof error === "object" && error !== null ? contexts.get(error) : undefined;
 }
@@ -47,10 +53,13 @@ export class Dispatcher {
   private readonly _learn: Learner;
   private readonly _callbacks: readonly Callback[];
   private readonly _entries = new Map<Event, readonly Entry[]>();
+  /** The phases that are running, which can be cancelled; dispatchers that follow each other in a fit share it. */
+  private readonly _active: Set<Phase>;
 
-  constructor(learn: Learner, callbacks: readonly Callback[]) {
+  constructor(learn: Learner, callbacks: readonly Callback[], previous?: Dispatcher) {
     this._learn = learn;
     this._callbacks = [...callbacks].sort((a, b) => (a.order ?? 0) - (b.order ?? 0));
+    this._active = previous?._active ?? new Set();
   }
 
   /** Calls one method of every callback in turn; a promise comes back only when one of them gave one. */
@@ -66,32 +75,36 @@ export class Dispatcher {
    *
    * @returns whether the body ran to its end.
    */
-  async runPhase(phase: Phase, body: () => Awaitable<void>): Promise<boolean> {
+  *phase(phase: Phase, body: () => Steps<void>): Steps<boolean> {
     const event = names[phase];
     const reached = { count: 0 };
+    const isInner = this._active.has(phase);
+    this._active.add(phase);
     let finished = false;
-    let failure: { readonly error: unknown } | undefined;
+    let failure: Failure | undefined;
     try {
       try {
         const before = this.run(event.before, this.entriesOf(event.before), 0, undefined, reached);
-        if (before !== undefined) await before;
+        if (before !== undefined) yield before;
         reached.count = this._callbacks.length;
-        const running = body();
-        if (running !== undefined) await running;
+        yield* body();
         finished = true;
       } catch (error) {
         if (!(error instanceof Cancel && error.phase === phase)) throw this.located(error, phase, undefined);
-        await this.run(event.afterCancel, this.reachedBy(event.afterCancel, reached.count), 0, phase);
+        if (phase === "fit") this._learn.stopReason = reasonOf(error);
+        const cancelled = this.run(event.afterCancel, this.reachedBy(event.afterCancel, reached.count), 0, phase);
+        if (cancelled !== undefined) yield cancelled;
       }
       if (finished) {
         const after = this.run(event.after, this.entriesOf(event.after), 0, phase);
-        if (after !== undefined) await after;
+        if (after !== undefined) yield after;
       }
     } catch (error) {
       failure = { error };
     }
     const cleaning = this.reachedBy(event.cleanup, reached.count);
-    if (cleaning.length > 0) failure = await this.cleanUp(event.cleanup, cleaning, phase, failure);
+    if (cleaning.length > 0) failure = yield* this.cleanUp(event.cleanup, cleaning, phase, failure);
+    if (!isInner) this._active.delete(phase);
     if (failure !== undefined) throw failure.error;
     return finished;
   }
@@ -113,36 +126,41 @@ export class Dispatcher {
 
   /** One method of one callback; `over` names a phase that has ended, whose cancels no longer mean anything. */
   private call(event: Event, callback: Callback, over: Phase | undefined): Promise<void> | undefined {
-    const fail = (error: unknown): void => {
-      if (error instanceof Cancel && error.phase === over) return;
-      throw this.located(error, event, callback);
-    };
     try {
       const result = callback[event]?.(this._learn);
-      return result instanceof Promise ? result.catch(fail) : undefined;
+      return result instanceof Promise ? result.catch((error) => this.fail(error, event, callback, over)) : undefined;
     } catch (error) {
-      fail(error);
+      this.fail(error, event, callback, over);
       return undefined;
     }
   }
 
-  /** Everyone's cleanup in reverse order; the first failure is kept, later ones are reported. */
-  private async cleanUp(
+  private fail(error: unknown, event: Event, callback: Callback, over: Phase | undefined): void {
+    if (!(error instanceof Cancel && error.phase === over)) throw this.located(error, event, callback);
+  }
+
+  /** Everyone's cleanup in reverse order; of several failures the weightiest is kept, the others are reported. */
+  private *cleanUp(
     event: Event,
     entries: readonly Entry[],
     phase: Phase,
-    failure: { readonly error: unknown } | undefined,
-  ): Promise<{ readonly error: unknown } | undefined> {
-    let first = failure;
-    for (const { callback } of [...entries].reverse()) {
+    failure: Failure | undefined,
+  ): Steps<Failure | undefined> {
+    let kept = failure;
+    for (let i = entries.length - 1; i >= 0; i--) {
+      const { callback } = entries[i];
       try {
-        await this.call(event, callback, phase);
+        const pending = this.call(event, callback, phase);
+        if (pending !== undefined) yield pending;
       } catch (error) {
-        if (first === undefined) first = { error };
-        else warn(`kindling: ${callbackName(callback)} failed in ${event}: ${String(error)}`);
+        const lost = kept === undefined || weight(error) > weight(kept.error) ? kept : { error };
+        if (lost !== undefined && !(lost.error instanceof Cancel)) {
+          warn(`kindling: ${callbackName(callback)} failed in ${event}: ${String(lost.error)}`);
+        }
+        if (lost === kept) kept = { error };
       }
     }
-    return first;
+    return kept;
   }
 
   private entriesOf(event: Event): readonly Entry[] {
@@ -161,17 +179,44 @@ export class Dispatcher {
     return count >= this._callbacks.length ? entries : entries.filter(({ position }) => position < count);
   }
 
-  /** Notes where a real error arose, on its first way out. */
+  /** Notes where an error or a cancel arose, on its first way out; a cancel of a phase that is not running becomes an error. */
   private located(error: unknown, event: Event | Phase, callback: Callback | undefined): unknown {
-    if (error instanceof Cancel || typeof error !== "object" || error === null || contexts.has(error)) return error;
+    const isMisplaced = error instanceof Cancel && !this._active.has(error.phase);
+    if (typeof error !== "object" || error === null || (contexts.has(error) && !isMisplaced)) return error;
     const { epoch, training, iteration } = this._learn;
     const name = callback === undefined ? undefined : callbackName(callback);
+    const where = name === undefined ? `the ${event} phase` : `${event} of ${name}`;
+    const found = isMisplaced ? misplaced(error, where) : error;
     const pass = training ? "training" : "validation";
-    contexts.set(error, { event, callback: name, epoch, pass, iteration });
-    if (error instanceof Error && error.stack !== undefined) {
-      const where = name === undefined ? `the ${event} phase` : `${event} of ${name}`;
-      error.stack += `\n    in ${where} (epoch ${epoch}, ${pass}, iteration ${iteration})`;
+    contexts.set(found, { event, callback: name, epoch, pass, iteration });
+    if (found instanceof Error && !(found instanceof Cancel)) {
+      appendToStack(found, `in ${where} (epoch ${epoch}, ${pass}, iteration ${iteration})`);
     }
-    return error;
+    return found;
+  }
+}
+
+function misplaced(cancel: Cancel, where: string): ArgumentError {
+  const { name, phase } = cancel;
+  const problem = `raised in ${where}, where no ${phase} phase is running`;
+  return new ArgumentError(name, `${problem}. Raise it between the ${phase}'s before and after events.`, { cause: cancel });
+}
+
+/** How much must not get lost: real errors before cancels, cancels of outer phases before those of inner ones. */
+function weight(error: unknown): number {
+  return error instanceof Cancel ? -phases.indexOf(error.phase) : 1;
+}
+
+function reasonOf(cancel: Cancel): string {
+  if (cancel.reason !== undefined) return cancel.reason;
+  const context = contexts.get(cancel);
+  return context?.callback === undefined ? "cancelled" : `cancelled in ${context.event} of ${context.callback}`;
+}
+
+function appendToStack(error: Error, line: string): void {
+  try {
+    error.stack = `${error.stack}\n    ${line}`;
+  } catch {
+    // a frozen error says where it arose through trainingContext only
   }
 }

@@ -1,7 +1,6 @@
 import { yieldToEvents } from "#platform";
 import { ArgumentError } from "../backend/errors.ts";
-import type { Loader } from "../data/loader.ts";
-import type { AnyModule, Module } from "../nn/module.ts";
+import type { Module } from "../nn/module.ts";
 import type { Optimizer, OptimizerFactory } from "../optim/optimizer.ts";
 import { sgd } from "../optim/sgd.ts";
 import { enableGrad, noGrad } from "../tensor/autograd/mode.ts";
@@ -9,55 +8,16 @@ import { getRandomState, setRandomState } from "../tensor/random.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { type Callback, type Event, warnNearMisses } from "./callback.ts";
 import { MetricsCallback } from "./callbacks/metrics.ts";
+import { Progress } from "./callbacks/progress.ts";
 import { Recorder } from "./callbacks/recorder.ts";
+import { type LrFindOptions, type LrFindResult, lrFind } from "./callbacks/lrFinder.ts";
 import { TerminateOnNan } from "./callbacks/terminateOnNan.ts";
 import { CancelFit } from "./cancel.ts";
 import { Dispatcher } from "./dispatch.ts";
-import type { BatchMetric, Metric } from "./metrics.ts";
+import * as policies from "./fitPolicies.ts";
+import type { FitOptions, LearnerOptions, LoaderPair, LossFunction, Splitter, TensorLoader } from "./options.ts";
 
-/** A loss: one number from predictions and targets. */
-export type LossFunction = (preds: Tensor, targets: Tensor) => Tensor;
-
-/** Batches of tensors: the inputs first, the targets last. */
-export type TensorLoader = Loader<readonly Tensor[]>;
-
-/** The data a learner trains and validates on. */
-export interface LoaderPair {
-  readonly train: TensorLoader;
-  readonly valid: TensorLoader;
-}
-
-/** Divides a model's parameters into groups, for learning rates of their own. */
-export type Splitter = (model: AnyModule) => readonly (readonly Tensor[])[];
-
-/** What a {@link Learner} is made of besides data and model. */
-export interface LearnerOptions {
-  readonly loss: LossFunction;
-  /** Default `optim.sgd`. */
-  readonly optimizer?: OptimizerFactory;
-  /** Learning rate where `fit` names none. Default 0.01. */
-  readonly lr?: number;
-  /** Figures to gather over each pass, by name. Default none. */
-  readonly metrics?: Readonly<Record<string, BatchMetric | Metric>>;
-  /** Callbacks that stay. Default none; recorder, metrics and the NaN check are always there. */
-  readonly callbacks?: readonly Callback[];
-  /** Default one group. */
-  readonly splitter?: Splitter;
-}
-
-/** Options of one {@link Learner.fit}. */
-export interface FitOptions {
-  /** Learning rate, one for all groups or one per group. Default the learner's. */
-  readonly lr?: number | readonly number[];
-  /** Whether to train. Default true. */
-  readonly train?: boolean;
-  /** Whether to validate after each training pass. Default true. */
-  readonly valid?: boolean;
-  /** Callbacks for this fit only. */
-  readonly callbacks?: readonly Callback[];
-  /** Ends the fit at the next batch boundary when aborted. */
-  readonly signal?: AbortSignal;
-}
+export type { FitOptions, LearnerOptions, LoaderPair, LossFunction, Splitter, TensorLoader } from "./options.ts";
 
 /** The longest the event loop waits for its turn while batches are short, in milliseconds. */
 const turn = 25;
@@ -98,6 +58,8 @@ export class Learner {
   steps = 0;
   /** Why the last fit ended early; undefined when it did not. */
   stopReason: string | undefined;
+  /** Whether a fit or a validation is going on. */
+  running = false;
 
   private readonly _factory: OptimizerFactory;
   private readonly _splitter: Splitter | undefined;
@@ -110,12 +72,11 @@ export class Learner {
   private _yb: Tensor | undefined;
   private _preds: Tensor | undefined;
   private _loss: Tensor | undefined;
-  private _running = false;
   private _lastYield = 0;
   private _signal: AbortSignal | undefined;
 
   constructor(dls: LoaderPair, model: Module<readonly [Tensor], Tensor>, options: LearnerOptions) {
-    const { loss, optimizer = sgd, lr = 0.01, metrics = {}, callbacks = [], splitter } = options;
+    const { loss, optimizer = sgd, lr = 0.01, metrics = {}, callbacks = [], splitter, progress } = options;
     this.dls = dls;
     this.model = model;
     this.lossFunction = loss;
@@ -125,6 +86,7 @@ export class Learner {
     this.metrics = new MetricsCallback(metrics);
     this.recorder = new Recorder();
     this._callbacks = [new TerminateOnNan(), this.metrics, this.recorder];
+    if (progress !== false) this._callbacks.push(new Progress({ table: progress ?? "auto" }));
     for (const callback of callbacks) this.addCallback(callback);
   }
 
@@ -263,6 +225,44 @@ export class Learner {
     }
   }
 
+  /** Trains along one cycle: rate up and down, momentum down and up. @see {@link OneCycle} */
+  async fitOneCycle(epochs: number, options: policies.FitOneCycleOptions = {}): Promise<void> {
+    await policies.fitOneCycle(this, epochs, options);
+  }
+
+  /** Trains at a flat learning rate that falls along a cosine at the end. @see fastai: `fit_flat_cos`. */
+  async fitFlatCos(epochs: number, options: policies.FitFlatCosOptions = {}): Promise<void> {
+    await policies.fitFlatCos(this, epochs, options);
+  }
+
+  /** Trains the last group with the others frozen, then all at rates growing from group to group. @see fastai: `fine_tune`. */
+  async fineTune(epochs: number, options: policies.FineTuneOptions = {}): Promise<void> {
+    await policies.fineTune(this, epochs, options);
+  }
+
+  /** Freezes all parameter groups but the last. */
+  freeze(): void {
+    policies.freezeTo(this, -1);
+  }
+
+  /** Makes all parameters trainable. */
+  unfreeze(): void {
+    policies.freezeTo(this, 0);
+  }
+
+  /**
+   * Freezes the first `count` parameter groups and makes the others trainable; −n leaves the last n trainable.
+   * Layers with running statistics, such as batch normalisation, stay trainable. The optimizer starts anew.
+   */
+  freezeTo(count: number): void {
+    policies.freezeTo(this, count);
+  }
+
+  /** Tries ever higher learning rates and suggests one; leaves no trace in the learner. @see Smith 2017, arXiv:1506.01186 */
+  async lrFind(options: LrFindOptions = {}): Promise<LrFindResult> {
+    return lrFind(this, options);
+  }
+
   /** Predictions for the current batch; subclasses may replace it. */
   predict(): Tensor {
     return this.model.forward(this.xb);
@@ -305,8 +305,8 @@ export class Learner {
     signal: AbortSignal | undefined,
     run: () => Promise<void>,
   ): Promise<void> {
-    if (this._running) throw new ArgumentError(operation, "the learner is running already; await the other call first.");
-    this._running = true;
+    if (this.running) throw new ArgumentError(operation, "the learner is running already; await the other call first.");
+    this.running = true;
     this._lastYield = performance.now();
     try {
       callbacks.forEach(warnNearMisses);
@@ -315,7 +315,7 @@ export class Learner {
       this._signal = signal;
       await run();
     } finally {
-      this._running = false;
+      this.running = false;
       this._temporary = [];
       this._dispatcher = undefined;
       this._signal = undefined;

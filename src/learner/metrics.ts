@@ -1,5 +1,6 @@
 import type { Tensor } from "../tensor/tensor.ts";
 import type { Json } from "./callback.ts";
+import { predictedClasses, type TwoClassOptions } from "./metrics/classes.ts";
 
 /** What a metric sees of one batch. */
 export interface MetricBatch {
@@ -81,15 +82,17 @@ export function averaged(fn: BatchMetric): Metric {
 }
 
 /**
- * Share of rows whose largest prediction is the target.
+ * Share of targets whose largest prediction is theirs.
  *
- * Shapes: preds `[n, …, c]`, targets `[n, …]`; for `[n, c, …]` predictions of images, permute first.
+ * Shapes: preds `[n, …, c]` or `[n, c, …]`, targets `[n, …]`; with a threshold, preds and targets of one size.
  *
+ * @throws {@link ShapeError} when the shapes do not fit.
+ * @throws {@link ArgumentError} when two axes may be that of the classes; give `axis` then.
  * @example
  * accuracy(tensor([[0.1, 0.9], [0.8, 0.2]]), tensor([1, 1], { dtype: "int32" })); // => 0.5
  */
-export function accuracy(preds: Tensor, targets: Tensor): number {
-  const best = preds.detach().argmax(-1);
+export function accuracy(preds: Tensor, targets: Tensor, options: TwoClassOptions = {}): number {
+  const best = predictedClasses("accuracy", preds, targets, options);
   const right = best.reshape(targets.shape).eq(targets).sum().item();
   return right / targets.numel();
 }

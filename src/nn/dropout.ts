@@ -28,3 +28,16 @@ export class Dropout extends Module {
     return `p=${this.p}`;
   }
 }
+
+/** Drops whole channels together. */
+abstract class ChannelDropout extends Dropout {
+  override forward(x: Tensor): Tensor {
+    return dropout(x, { p: this.p, training: this.training, shape: x.shape.map((size, i) => (i < 2 ? size : 1)) });
+  }
+}
+
+/** In training, sets whole channels of sequences to 0. Shapes: `[n, c, length]`. @see PyTorch: `nn.Dropout1d`. */
+export class Dropout1d extends ChannelDropout {}
+
+/** In training, sets whole channels of images to 0. Shapes: `[n, c, h, w]`. @see PyTorch: `nn.Dropout2d`. */
+export class Dropout2d extends ChannelDropout {}

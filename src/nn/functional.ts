@@ -1,6 +1,6 @@
 import { ArgumentError, IndexError, ShapeError } from "../backend/errors.ts";
 import { call } from "../backend/expr.ts";
-import { sameShape } from "../backend/shape.ts";
+import { type Shape, sameShape } from "../backend/shape.ts";
 import { apply } from "../tensor/apply.ts";
 import { reduceSum } from "../tensor/methods/reduce.ts";
 import { mul } from "../tensor/ops/derivative.ts";
@@ -12,7 +12,20 @@ import { bernoulli, type Generator } from "../tensor/random.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { checkProbability } from "./arguments.ts";
 
+export {
+  adaptiveAvgPool1d,
+  adaptiveAvgPool2d,
+  adaptiveAvgPool3d,
+  adaptiveMaxPool1d,
+  adaptiveMaxPool2d,
+  adaptiveMaxPool3d,
+} from "../tensor/adaptivePool.ts";
+export { scaledDotProductAttention } from "../tensor/attention.ts";
+export { conv1d, conv2d, conv3d, convTranspose1d, convTranspose2d, convTranspose3d } from "../tensor/conv.ts";
+export { batchNorm, groupNorm, instanceNorm, layerNorm } from "../tensor/norm.ts";
 export { linear } from "../tensor/ops/matmul.ts";
+export { avgPool1d, avgPool2d, avgPool3d, maxPool1d, maxPool2d, maxPool3d } from "../tensor/pool.ts";
+export { interpolate } from "../tensor/upsample.ts";
 
 /** How losses of items become one: their mean, their sum, or not at all. */
 export type Reduction = "mean" | "sum" | "none";
@@ -70,16 +83,22 @@ export const logSoftmax = (x: Tensor, axis: number): Tensor => x.logSoftmax(axis
  *
  * @param options.p - Default 0.5.
  * @param options.training - Does nothing when false. Default true.
+ * @param options.shape - Shape of the mask, which is broadcast: size 1 drops a whole axis together. Default that of x.
  */
 export function dropout(
   x: Tensor,
-  { p = 0.5, training = true, generator }: { p?: number; training?: boolean; generator?: Generator } = {},
+  {
+    p = 0.5,
+    training = true,
+    shape = x.shape,
+    generator,
+  }: { p?: number; training?: boolean; shape?: Shape; generator?: Generator } = {},
 ): Tensor {
   checkProbability("dropout", "p", p);
   if (!training || p === 0) return x;
   if (p === 1) return x.mul(0);
   const random = generator === undefined ? {} : { generator };
-  const mask = bernoulli(x.shape, 1 - p, { dtype: "bool", device: x.device, ...random });
+  const mask = bernoulli(shape, 1 - p, { dtype: "bool", device: x.device, ...random });
   return dropoutOp.call(x, mask, 1 / (1 - p));
 }
 

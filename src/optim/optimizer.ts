@@ -1,26 +1,11 @@
-import { ArgumentError, StateDictError } from "../backend/errors.ts";
-import { type Expr, input, Kernel, scalar } from "../backend/expr.ts";
-import { sameShape } from "../backend/shape.ts";
+import { ArgumentError, DeviceError, ShapeError, StateDictError } from "../backend/errors.ts";
+import type { Kernel } from "../backend/expr.ts";
+import { contiguousStrides, isDense, sameShape } from "../backend/shape.ts";
 import { noGrad } from "../tensor/autograd/mode.ts";
-import { zerosLike } from "../tensor/create.ts";
 import type { Tensor } from "../tensor/tensor.ts";
+import { fuse, type Stage } from "./fuse.ts";
+import { type ParamGroup, type Params, toGroups } from "./groups.ts";
 import type { Hypers, Rule } from "./rule.ts";
-
-/** Parameters that share hyper-parameters. */
-export interface ParamGroup {
-  readonly params: readonly Tensor[];
-  /** May be changed at any time; schedules do. */
-  readonly hypers: Hypers;
-}
-
-/** What an optimizer is made for: parameters, or groups of them with hyper-parameters of their own. */
-export type Params = readonly Tensor[] | readonly ParamGroupSpec[];
-
-/** A group as users write it: its parameters and the hyper-parameters that differ from the rest. */
-export interface ParamGroupSpec {
-  readonly params: readonly Tensor[];
-  readonly [hyper: string]: number | readonly Tensor[];
-}
 
 /** Makes an optimizer for parameters; what the Learner takes. */
 export type OptimizerFactory = (params: Params, hypers: { lr: number }) => Optimizer;
@@ -47,14 +32,23 @@ export interface OptimizerState {
 
 interface ParamState {
   step: number;
-  readonly tensors: readonly Tensor[];
+  tensors: readonly Tensor[];
+}
+
+/** Parameters that are updated in one go. */
+interface Batch {
+  readonly step: number;
+  readonly params: Tensor[];
 }
 
 /**
  * Changes parameters by their gradients. Its steppers and stats are scalar expressions, fused into one kernel that runs
- * over all parameters of a group in one call.
+ * over all parameters of a group in one call. Parameters that are frozen or have no gradient stay as they are.
  *
- * @throws {@link ArgumentError} for a hyper-parameter no piece knows, a parameter given twice, or none at all.
+ * State of 16-bit parameters is float32, lest small additions be lost.
+ *
+ * @throws {@link ArgumentError} for a hyper-parameter no piece knows, a parameter given twice or computed from others, or
+ * none at all.
  * @see fastai's Optimizer; PyTorch's `optim.Optimizer`. Differs: state is keyed by parameter, never stored on it.
  * @example
  * const w = tensor([1], { requiresGrad: true });
@@ -66,34 +60,48 @@ interface ParamState {
 export class Optimizer {
   readonly name: string;
   readonly paramGroups: readonly ParamGroup[];
-  private readonly _rules: readonly Rule[];
+  /** Its stats and steppers, in the order they run. */
+  readonly rules: readonly Rule[];
   private readonly _stateNames: readonly string[];
   private readonly _hyperNames: readonly string[];
+  private readonly _stages: readonly Stage[];
   private readonly _state = new Map<Tensor, ParamState>();
-  private _kernel: Kernel | undefined;
-  private _derivedNames: readonly string[] = [];
 
   constructor(params: Params, { name = "Optimizer", steppers, stats = [], hypers }: OptimizerOptions) {
     this.name = name;
-    this._rules = [...stats, ...steppers];
-    this._stateNames = [...new Set(this._rules.flatMap((rule) => rule.state ?? []))];
-    const defaults = Object.assign({ lr: Number.NaN }, ...this._rules.map((rule) => rule.defaults));
+    this.rules = [...stats, ...steppers];
+    this._stateNames = [...new Set(this.rules.flatMap((rule) => rule.state ?? []))];
+    const defaults: Hypers = Object.assign({ lr: Number.NaN }, ...this.rules.map((rule) => rule.defaults));
     this._hyperNames = Object.keys(defaults);
+    this._stages = fuse(name, this.rules, this._stateNames, [...this._hyperNames, "step"]);
     this.paramGroups = toGroups(name, params).map(({ params: list, ...own }) => ({
       params: list,
-      hypers: this.merged(defaults, hypers, own),
+      hypers: Object.seal(this.merged(defaults, hypers, own)),
     }));
     const all = this.paramGroups.flatMap((group) => group.params);
     if (all.length === 0) throw new ArgumentError(name, "there are no parameters to optimize.");
     if (new Set(all).size !== all.length) throw new ArgumentError(name, "a parameter is given twice.");
+    for (const p of all) {
+      if (!p.isLeaf) throw new ArgumentError(name, `a tensor [${p.shape}] is computed from others; optimize those.`);
+      noGrad(() => p._checkInPlace(name));
+    }
   }
 
-  /** Changes every parameter that has a gradient. */
+  /**
+   * Changes every parameter that has a gradient.
+   *
+   * @throws {@link ShapeError} or {@link DeviceError} when a gradient does not fit its parameter, {@link ArgumentError} for
+   * a hyper-parameter that is not a finite number; before anything is changed.
+   */
   step(): void {
+    const batches = this.paramGroups.map(({ params, hypers }) => {
+      for (const key of this._hyperNames) this.checkHyper(key, hypers[key]);
+      return this.batches(params);
+    });
     noGrad(() => {
-      for (const { params, hypers } of this.paramGroups) {
-        for (const [step, ready] of this.bySteps(params)) this.update(ready, hypers, step);
-      }
+      this.paramGroups.forEach(({ hypers }, i) => {
+        for (const batch of batches[i]) this.update(batch, hypers);
+      });
     });
   }
 
@@ -102,14 +110,19 @@ export class Optimizer {
     for (const { params } of this.paramGroups) for (const p of params) p.grad = undefined;
   }
 
-  /** Sets a hyper-parameter: one value for all groups, or one per group. @throws {@link ArgumentError} for an unknown name. */
+  /**
+   * Sets a hyper-parameter: one value for all groups, or one per group.
+   *
+   * @throws {@link ArgumentError} for an unknown name, or a value that is not a finite number.
+   */
   setHyper(name: string, value: number | readonly number[]): void {
-    this.checkHyper(name);
-    if (typeof value !== "number" && value.length !== this.paramGroups.length) {
-      throw new ArgumentError(this.name, `${name} has ${value.length} values for ${this.paramGroups.length} groups.`);
+    const values = typeof value === "number" ? this.paramGroups.map(() => value) : value;
+    if (values.length !== this.paramGroups.length) {
+      throw new ArgumentError(this.name, `${name} has ${values.length} values for ${this.paramGroups.length} groups.`);
     }
+    for (const one of values) this.checkHyper(name, one);
     this.paramGroups.forEach(({ hypers }, i) => {
-      hypers[name] = typeof value === "number" ? value : value[i];
+      hypers[name] = values[i];
     });
   }
 
@@ -118,7 +131,7 @@ export class Optimizer {
     return this._hyperNames;
   }
 
-  /** A snapshot of everything but the parameters; tensors are shared, not copied. */
+  /** Everything but the parameters. Tensors are the optimizer's own: clone what is to outlast the next step. */
   stateDict(): OptimizerState {
     const params = this.paramGroups.flatMap((group) => group.params);
     const tensors = new Map<string, Tensor>();
@@ -134,7 +147,11 @@ export class Optimizer {
     };
   }
 
-  /** Takes over a snapshot, copying its tensors. @throws {@link StateDictError} when it is another optimizer's. */
+  /**
+   * Takes over what {@link stateDict} gave, copying its tensors.
+   *
+   * @throws {@link StateDictError} when it does not fit this optimizer, before anything is changed.
+   */
   loadStateDict({ groups, steps, tensors }: OptimizerState): void {
     const params = this.paramGroups.flatMap((group) => group.params);
     if (groups.length !== this.paramGroups.length || steps.length !== params.length) {
@@ -143,7 +160,15 @@ export class Optimizer {
         `the state is of ${groups.length} groups with ${steps.length} parameters, the optimizer has ${this.paramGroups.length} with ${params.length}.`,
       );
     }
-    for (const hypers of groups) for (const key of Object.keys(hypers)) this.checkHyper(key);
+    for (const hypers of groups)
+      for (const [key, value] of Object.entries(hypers)) this.checkHyper(key, value, StateDictError);
+    for (const step of steps) {
+      if (!Number.isSafeInteger(step) || step < 0)
+        throw new StateDictError(this.name, `${step} is no number of steps.`);
+    }
+    const expected = params.flatMap((_, i) => (steps[i] === 0 ? [] : this._stateNames.map((key) => `${i}.${key}`)));
+    const unexpected = [...tensors.keys()].filter((key) => !expected.includes(key));
+    if (unexpected.length > 0) throw new StateDictError(this.name, `unexpected state: ${unexpected.join(", ")}.`);
     const states = params.map((p, i) => (steps[i] === 0 ? undefined : this.stateFrom(p, i, steps[i], tensors)));
     groups.forEach((hypers, i) => {
       Object.assign(this.paramGroups[i].hypers, hypers);
@@ -163,59 +188,47 @@ export class Optimizer {
     return `${this.name} (\n${groups.join("\n")}\n)`;
   }
 
-  private update(params: readonly Tensor[], hypers: Hypers, step: number): void {
-    const derived = this._rules.map((rule) => rule.derived?.(hypers, step) ?? {});
-    this._kernel ??= this.fuse(derived.flatMap((numbers) => Object.keys(numbers)));
-    const numbers = Object.assign({}, ...derived);
-    const scalars = [...this._hyperNames.map((key) => hypers[key]), ...this._derivedNames.map((key) => numbers[key])];
-    const inputs: Tensor[][] = [];
-    const outputs: Tensor[][] = [];
-    for (const p of params) {
-      const state = this.stateOf(p);
-      state.step = step;
-      if (p.grad === undefined) continue;
-      inputs.push([p, p.grad, ...state.tensors]);
-      outputs.push([p, ...state.tensors]);
-      p.storage.version++;
+  private update({ step, params }: Batch, hypers: Readonly<Hypers>): void {
+    const numbers = [...this._hyperNames.map((key) => hypers[key]), step];
+    const { backend } = params[0].storage;
+    const states = params.map((p) => this.stateOf(p));
+    const sets = params.map((p, i) => [p, p.grad ?? p, ...states[i].tensors]);
+    for (const { norms, update, writes } of this._stages) {
+      const measures = norms.map((norm) => ({ kernel: norm.kernel, scalars: norm.scalars(numbers) }));
+      const inputs = sets.map((set) => [...set, ...sumsOfSquares(set, measures)]);
+      // A gradient that was changed lives on in memory of its own: the user's stays.
+      if (writes.includes(1)) for (const set of sets) set[1] = set[0]._empty(set[0].shape, set[0].dtype);
+      const outputs = sets.map((set) => writes.map((i) => set[i]));
+      backend.mapEach(update.kernel, inputs, outputs, update.scalars(numbers));
     }
-    params[0].storage.backend.mapEach(this._kernel, inputs, outputs, scalars);
+    for (const p of params) p.storage.version++;
+    for (const state of states) state.step = step;
   }
 
-  /** All rules as one kernel: inputs p, g and state; outputs the new p and state. */
-  private fuse(derivedNames: readonly string[]): Kernel {
-    this._derivedNames = derivedNames;
-    const numbers = [...this._hyperNames, ...derivedNames];
-    let values: Record<string, Expr> = { p: input(0), g: input(1) };
-    this._stateNames.forEach((key, i) => {
-      values[key] = input(i + 2);
-    });
-    numbers.forEach((key, i) => {
-      values[key] = scalar(i);
-    });
-    for (const rule of this._rules) values = { ...values, ...rule.apply(values) };
-    const outputs = [values["p"], ...this._stateNames.map((key) => values[key])];
-    return new Kernel(outputs, 2 + this._stateNames.length, numbers.length);
-  }
-
-  /** Parameters with a gradient, by the number of the step they are about to take. */
-  private bySteps(params: readonly Tensor[]): Map<number, Tensor[]> {
-    const groups = new Map<number, Tensor[]>();
+  /** Parameters with a gradient that are about to take the same step on the same device. */
+  private batches(params: readonly Tensor[]): Iterable<Batch> {
+    const batches = new Map<string, Batch>();
     for (const p of params) {
       if (p.grad === undefined || !p.requiresGrad) continue;
+      this.checkGradient(p, p.grad);
       const step = (this._state.get(p)?.step ?? 0) + 1;
-      const group = groups.get(step);
-      if (group === undefined) groups.set(step, [p]);
-      else group.push(p);
+      const key = `${step} ${p.device}`;
+      const batch = batches.get(key);
+      if (batch === undefined) batches.set(key, { step, params: [p] });
+      else batch.params.push(p);
     }
-    return groups;
+    return batches.values();
   }
 
   private stateOf(p: Tensor): ParamState {
     let state = this._state.get(p);
     if (state === undefined) {
-      state = { step: 0, tensors: this._stateNames.map(() => zerosLike(p)._copyLike(p)) };
+      const tensors = this._stateNames.map(() => stateLike(p));
+      for (const tensor of tensors) tensor._fill(0);
+      state = { step: 0, tensors };
       this._state.set(p, state);
     }
+    state.tensors = state.tensors.map((tensor) => tensor.to(p.device)); // the parameter may have moved
     return state;
   }
 
@@ -226,39 +239,61 @@ export class Optimizer {
         const found = given === undefined ? "nothing" : `[${given.shape}]`;
         throw new StateDictError(this.name, `state "${position}.${key}" must be [${p.shape}], got ${found}.`);
       }
-      return given.to(p.device)._copyLike(p);
+      const copy = stateLike(p);
+      copy._write(given.to(p.device));
+      return copy;
     });
     return { step, tensors: list };
   }
 
-  private merged(defaults: Hypers, hypers: Readonly<Hypers>, own: Record<string, unknown>): Hypers {
+  private merged(defaults: Readonly<Hypers>, hypers: Readonly<Hypers>, own: Record<string, unknown>): Hypers {
     const result = { ...defaults };
     for (const [key, value] of [...Object.entries(hypers), ...Object.entries(own)]) {
-      this.checkHyper(key);
-      if (typeof value !== "number" || !Number.isFinite(value)) {
-        throw new ArgumentError(this.name, `${key} must be a finite number, got ${String(value)}.`);
-      }
-      result[key] = value;
+      this.checkHyper(key, value);
+      result[key] = Number(value);
     }
     if (Number.isNaN(result["lr"])) throw new ArgumentError(this.name, "lr is missing; give { lr: 0.1 } or the like.");
     return result;
   }
 
-  private checkHyper(name: string): void {
+  private checkHyper(name: string, value: unknown, ErrorType = ArgumentError): void {
     if (!this._hyperNames.includes(name)) {
-      throw new ArgumentError(this.name, `unknown hyper-parameter "${name}". Known: ${this._hyperNames.join(", ")}.`);
+      throw new ErrorType(this.name, `unknown hyper-parameter "${name}". Known: ${this._hyperNames.join(", ")}.`);
+    }
+    if (typeof value !== "number" || !Number.isFinite(value)) {
+      throw new ErrorType(this.name, `${name} must be a finite number, got ${String(value)}.`);
+    }
+  }
+
+  private checkGradient(p: Tensor, gradient: Tensor): void {
+    if (!sameShape(p.shape, gradient.shape)) {
+      throw new ShapeError(this.name, `a parameter [${p.shape}] has a gradient [${gradient.shape}].`);
+    }
+    if (p.storage.backend !== gradient.storage.backend) {
+      throw new DeviceError(
+        this.name,
+        `a parameter on "${p.device}" has its gradient on "${gradient.device}". Move one with .to(device).`,
+      );
     }
   }
 }
 
-function toGroups(name: string, params: Params): readonly ParamGroupSpec[] {
-  if (!Array.isArray(params)) throw new ArgumentError(name, "takes an array of parameters or of groups { params, … }.");
-  const groups: ParamGroupSpec[] = [];
-  const single: Tensor[] = [];
-  for (const item of params) {
-    if ("params" in item) groups.push(item);
-    else single.push(item);
-  }
-  if (groups.length > 0 && single.length > 0) throw new ArgumentError(name, "takes parameters or groups, not both.");
-  return groups.length > 0 ? groups : [{ params: single }];
+/** Uninitialised memory for state of a parameter, laid out like it. */
+function stateLike(p: Tensor): Tensor {
+  const strides = isDense(p.shape, p.strides) ? p.strides : contiguousStrides(p.shape);
+  return p._empty(p.shape, p.dtype === "float16" || p.dtype === "bfloat16" ? "float32" : p.dtype, strides);
+}
+
+/** For each measure one number in memory: the sum of squares over a parameter. */
+function sumsOfSquares(
+  set: readonly Tensor[],
+  measures: readonly { readonly kernel: Kernel; readonly scalars: readonly number[] }[],
+): Tensor[] {
+  const p = set[0];
+  const ones = p.shape.map(() => 1);
+  return measures.map(({ kernel, scalars }) => {
+    const sum = p._empty(ones, p.dtype === "float64" ? "float64" : "float32");
+    p.storage.backend.reduce("sum", kernel, set, p.shape, sum, scalars);
+    return sum;
+  });
 }

@@ -1,6 +1,7 @@
 import { ArgumentError } from "../backend/errors.ts";
-import { Optimizer, type Params } from "./optimizer.ts";
-import { averageGrad, dampenedAverageGrad } from "./stats.ts";
+import type { Params } from "./groups.ts";
+import { Optimizer } from "./optimizer.ts";
+import { averageGrad, pytorchAverageGrad } from "./stats.ts";
 import { l2Regularization, momentumStep, nesterovStep, sgdStep, weightDecay } from "./steppers.ts";
 
 /** Hyper-parameters and variants of {@link sgd}. */
@@ -9,8 +10,8 @@ export interface SgdOptions {
   readonly lr: number;
   /** Share of the last step that is kept, 0 to 1. Default 0: no state is held. */
   readonly momentum?: number;
-  /** Whether new gradients count (1 − momentum) only. Default false. */
-  readonly dampened?: boolean;
+  /** Share of a new gradient that the momentum leaves out, 0 to 1; the first counts in full. Default 0. */
+  readonly dampening?: number;
   /** Whether to look ahead along the momentum. Default false. */
   readonly nesterov?: boolean;
   /** Strength of the pull towards 0. Default 0. */
@@ -22,22 +23,30 @@ export interface SgdOptions {
 /**
  * Stochastic gradient descent, with momentum if asked for.
  *
- * @throws {@link ArgumentError} for nesterov without momentum.
- * @see PyTorch: `optim.SGD`. Differs: the first dampened step is dampened too.
+ * @throws {@link ArgumentError} for nesterov or dampening without momentum, and for both together.
+ * @see PyTorch: `optim.SGD`.
  * @example
- * optim.sgd(new nn.Linear(2, 1).parameters(), { lr: 0.1, momentum: 0.9 }).paramGroups[0].hypers; // => { lr: 0.1, momentum: 0.9 }
+ * const opt = optim.sgd(new nn.Linear(2, 1).parameters(), { lr: 0.1, momentum: 0.9 });
+ * opt.paramGroups[0].hypers; // => { lr: 0.1, weightDecay: 0, momentum: 0.9 }
  */
 export function sgd(params: Params, options: SgdOptions): Optimizer {
-  const { dampened = false, nesterov = false, decoupled = false, ...hypers } = options;
-  const moving = hypers.momentum !== undefined && hypers.momentum !== 0;
-  if (nesterov && !moving) throw new ArgumentError("sgd", "nesterov needs a momentum above 0.");
-  const decay = hypers.weightDecay === undefined ? [] : [decoupled ? weightDecay : l2Regularization];
-  const average = moving ? [dampened ? dampenedAverageGrad : averageGrad] : [];
-  const { momentum: _, ...still } = hypers;
+  const { nesterov = false, decoupled = false, ...hypers } = options;
+  const isMoving = hypers.momentum !== undefined && hypers.momentum !== 0;
+  const isDampened = hypers.dampening !== undefined && hypers.dampening !== 0;
+  if (nesterov && isDampened) throw new ArgumentError("sgd", "nesterov and dampening do not go together.");
+  if ((nesterov || isDampened) && !isMoving) {
+    throw new ArgumentError("sgd", `${nesterov ? "nesterov" : "dampening"} needs a momentum above 0.`);
+  }
+  const { momentum, dampening, ...still } = hypers;
+  const average = isMoving ? [isDampened ? pytorchAverageGrad : averageGrad] : [];
   return new Optimizer(params, {
     name: "SGD",
-    stats: [...decay, ...average],
-    steppers: [moving ? (nesterov ? nesterovStep : momentumStep) : sgdStep],
-    hypers: moving ? hypers : still,
+    stats: [decoupled ? weightDecay : l2Regularization, ...average],
+    steppers: [isMoving ? (nesterov ? nesterovStep : momentumStep) : sgdStep],
+    hypers: {
+      ...still,
+      ...(isMoving && momentum !== undefined ? { momentum } : {}),
+      ...(isDampened && dampening !== undefined ? { dampening } : {}),
+    },
   });
 }

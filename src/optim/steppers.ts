@@ -1,4 +1,4 @@
-import { call } from "../backend/expr.ts";
+import { call, type Expr } from "../backend/expr.ts";
 import { add, div, mul, sub } from "../tensor/ops/derivative.ts";
 import type { Rule } from "./rule.ts";
 
@@ -43,13 +43,18 @@ export const nesterovStep: Rule = {
  */
 export const adamStep: Rule = {
   defaults: { momentum: 0.9, squareMomentum: 0.999, eps: 1e-8 },
-  derived: ({ momentum, squareMomentum }, step) => ({
-    biasCorrection: 1 - momentum ** step,
-    rootCorrection: Math.sqrt(1 - squareMomentum ** step),
-  }),
-  apply: ({ p, average, squareAverage, lr, eps, biasCorrection, rootCorrection }) => {
-    const rate = div(lr, biasCorrection);
-    const scale = add(div(call("sqrt", squareAverage), rootCorrection), eps);
-    return { p: sub(p, mul(rate, div(average, scale))) };
+  apply: ({ p, average, squareAverage, lr, momentum, squareMomentum, eps, step }) => {
+    const scale = add(mul(call("sqrt", squareAverage), rootCorrection(squareMomentum, step)), eps);
+    return { p: sub(p, mul(div(lr, leftOver(momentum, step)), div(average, scale))) };
   },
 };
+
+/** 1 − memory^step: the sum of the weights in a moving average that started at 0. */
+export function leftOver(memory: Expr, step: Expr): Expr {
+  return sub(1, call("pow", memory, step));
+}
+
+/** What the root of a moving average that started at 0 is multiplied with to undo its bias. */
+export function rootCorrection(memory: Expr, step: Expr): Expr {
+  return call("rsqrt", leftOver(memory, step));
+}

@@ -28,6 +28,11 @@ export function terminal(): undefined {
   return undefined;
 }
 
+/** Whether lines that are printed go to a terminal; a browser has none. */
+export function printsToTerminal(): boolean {
+  return false;
+}
+
 /** Name of this machine; a page knows its server's only. */
 export function hostName(): string {
   return globalThis.location?.hostname || "browser";
@@ -35,6 +40,11 @@ export function hostName(): string {
 
 /** Writing files needs Node. */
 export async function writeFile(path: string, _content: string | Uint8Array): Promise<void> {
+  throw new Error(`A browser cannot write the file "${path}".`);
+}
+
+/** Writing files needs Node. */
+export async function appendFile(path: string, _text: string): Promise<void> {
   throw new Error(`A browser cannot write the file "${path}".`);
 }
 

@@ -1,7 +1,15 @@
 /// <reference types="node" />
 import { Buffer } from "node:buffer";
 import { createHash, randomUUID } from "node:crypto";
-import { mkdir, open, readFile as readWholeFile, rename, rm, writeFile as writeWholeFile } from "node:fs/promises";
+import {
+  appendFile as appendToFile,
+  mkdir,
+  open,
+  readFile as readWholeFile,
+  rename,
+  rm,
+  writeFile as writeWholeFile,
+} from "node:fs/promises";
 import { createRequire } from "node:module";
 import { hostname } from "node:os";
 import { dirname, join } from "node:path";
@@ -40,6 +48,11 @@ export function terminal(): NodeJS.WritableStream | undefined {
   return process.stderr.isTTY ? process.stderr : undefined;
 }
 
+/** Whether lines that are printed go to a terminal. */
+export function printsToTerminal(): boolean {
+  return process.stdout.isTTY === true;
+}
+
 /** Name of this machine. */
 export function hostName(): string {
   return hostname();
@@ -49,6 +62,12 @@ export function hostName(): string {
 export async function writeFile(path: string, content: string | Uint8Array): Promise<void> {
   await mkdir(dirname(path), { recursive: true });
   await writeWholeFile(path, content);
+}
+
+/** Adds text to the end of a file; the file and missing folders are made. */
+export async function appendFile(path: string, text: string): Promise<void> {
+  await mkdir(dirname(path), { recursive: true });
+  await appendToFile(path, text);
 }
 
 /** A file being written from start to end. */

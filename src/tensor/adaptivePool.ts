@@ -124,7 +124,10 @@ function averageAlong(x: Tensor, axis: number, count: number): Tensor {
   const matrix = x._empty([size, count], x.dtype);
   matrix._fill(0);
   spansOf(size, count).forEach(({ start, end }, i) => {
-    matrix.slice(0, start, end).slice(1, i, i + 1)._fill(1 / (end - start));
+    matrix
+      .slice(0, start, end)
+      .slice(1, i, i + 1)
+      ._fill(1 / (end - start));
   });
   return x.transpose(axis, -1).matmul(matrix).transpose(axis, -1);
 }

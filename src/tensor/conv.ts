@@ -1,7 +1,7 @@
 import { ArgumentError, DTypeError, ShapeError } from "../backend/errors.ts";
 import { sameShape } from "../backend/shape.ts";
 import { apply } from "./apply.ts";
-import { type ConvOptions as Geometry, convDataOp, convOp } from "./ops/conv.ts";
+import { convDataOp, convOp, type ConvOptions as Geometry } from "./ops/conv.ts";
 import { requireFloat } from "./ops/elementwise.ts";
 import { inImageFormat } from "./ops/imageFormat.ts";
 import { asBatch, type Padding, type PerAxis, paddingOf, perAxis, placesAlong } from "./ops/window.ts";
@@ -182,7 +182,10 @@ function transposedConvolve(
     (n, i) => (n - 1) * steps[i] - before[i] - after[i] + spacing[i] * (kernel[i] - 1) + extra[i] + 1,
   );
   if (size.some((n) => n < 1) || places.includes(0)) {
-    throw new ShapeError(operation, `nothing is left of [${x.shape}] with kernel [${kernel}] and padding [${before}] (sizes [${size}]).`);
+    throw new ShapeError(
+      operation,
+      `nothing is left of [${x.shape}] with kernel [${kernel}] and padding [${before}] (sizes [${size}]).`,
+    );
   }
   const options: Geometry = { windows: { stride: steps, dilation: spacing, before }, groups, size, places, kernel };
   const y = apply(convDataOp, [images, weight], options);
@@ -212,7 +215,14 @@ function checkWeight(operation: string, axes: number, weight: Tensor, groups: nu
   }
 }
 
-function checkChannels(operation: string, x: Tensor, channels: number, weight: Tensor, wanted: number, groups: number): void {
+function checkChannels(
+  operation: string,
+  x: Tensor,
+  channels: number,
+  weight: Tensor,
+  wanted: number,
+  groups: number,
+): void {
   if (channels !== wanted) {
     throw new ShapeError(
       operation,
@@ -223,7 +233,10 @@ function checkChannels(operation: string, x: Tensor, channels: number, weight: T
 
 function checkOutputs(operation: string, weight: Tensor, channels: number, groups: number): void {
   if (channels % groups !== 0) {
-    throw new ShapeError(operation, `weight [${weight.shape}] cannot be split into ${groups} groups (${channels} channels).`);
+    throw new ShapeError(
+      operation,
+      `weight [${weight.shape}] cannot be split into ${groups} groups (${channels} channels).`,
+    );
   }
 }
 

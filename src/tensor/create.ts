@@ -5,7 +5,7 @@ import { ArgumentError } from "../backend/errors.ts";
 import { toBfloat16, toFloat16 } from "../backend/js/half.ts";
 import { checkShape, contiguousStrides, type Shape, sizeOf } from "../backend/shape.ts";
 import { Tensor } from "./tensor.ts";
-import { flatten, type TensorData } from "./values.ts";
+import { checkFits, flatten, type TensorData } from "./values.ts";
 
 /** What every function that makes a tensor takes. */
 export interface TensorOptions {
@@ -54,6 +54,9 @@ export function tensor(data: TensorData, options: TensorOptions & { readonly sha
 
 /** Memory of a shape with whatever was in it. */
 export function empty(shape: Shape, { dtype = "float32", device, requiresGrad = false }: TensorOptions = {}): Tensor {
+  if (!Array.isArray(shape)) {
+    throw new ArgumentError("empty", `the sizes come as one list, e.g. [2, 3], got ${String(shape)}.`);
+  }
   checkShape("empty", shape);
   checkDType("empty", dtype);
   const backend = device === undefined ? currentBackend() : backendByName(device);
@@ -66,6 +69,7 @@ export function empty(shape: Shape, { dtype = "float32", device, requiresGrad = 
 /** One value everywhere. */
 export function full(shape: Shape, value: number, options: TensorOptions = {}): Tensor {
   const result = empty(shape, options);
+  checkFits("full", result.dtype, value);
   result._fill(value);
   return result;
 }
@@ -114,8 +118,8 @@ export function arange(first: number, second?: number | TensorOptions, step = 1,
   const [start, end] = typeof second === "number" ? [first, second] : [0, first];
   const options = typeof second === "object" ? second : last;
   const count = Math.ceil((end - start) / step);
-  if (step === 0 || !Number.isFinite(count) || count < 0) {
-    throw new ArgumentError("arange", `a step of ${step} does not lead from ${start} to ${end}.`);
+  if (step === 0 || !(count >= 0 && count <= 2 ** 32)) {
+    throw new ArgumentError("arange", `a step of ${step} does not lead from ${start} to ${end} (${count} numbers).`);
   }
   const whole = Number.isInteger(start) && Number.isInteger(step) && Number.isInteger(end);
   const values = Float64Array.from({ length: count }, (_, i) => start + i * step);
@@ -124,7 +128,9 @@ export function arange(first: number, second?: number | TensorOptions, step = 1,
 
 /** `count` numbers from `start` to `end`, both included, in equal steps. */
 export function linspace(start: number, end: number, count: number, options: TensorOptions = {}): Tensor {
-  if (!Number.isInteger(count) || count < 0) throw new ArgumentError("linspace", `the count must be a whole number from 0, got ${count}.`);
+  if (!(Number.isInteger(count) && count >= 0 && count <= 2 ** 32)) {
+    throw new ArgumentError("linspace", `the count must be a whole number from 0 to 2^32, got ${count}.`);
+  }
   const step = count > 1 ? (end - start) / (count - 1) : 0;
   return tensor(
     Float64Array.from({ length: count }, (_, i) => (i === count - 1 && count > 1 ? end : start + i * step)),
@@ -154,6 +160,8 @@ function encode(values: ArrayLike<number>, target: Tensor): void {
   } else if (dtype === "bool") {
     for (let i = 0; i < values.length; i++) elements[offset + i] = values[i] !== 0 ? 1 : 0;
   } else {
+    const exact = dtype === "int32" ? values instanceof Int32Array : dtype !== "uint8" || values instanceof Uint8Array;
+    if (!exact) for (let i = 0; i < values.length; i++) checkFits("tensor", dtype, values[i], ` at position ${i}`);
     elements.set(values, offset);
   }
 }

@@ -152,7 +152,8 @@ export function instanceNorm(x: Tensor, options: RunningNormOptions = {}): Tenso
   const running = runningOf("instanceNorm", options, channels);
   checkAffine("instanceNorm", x, [channels], weight, bias);
   if (!training) {
-    if (running === undefined) throw new ArgumentError("instanceNorm", "needs runningMean and runningVar, or { training: true }.");
+    if (running === undefined)
+      throw new ArgumentError("instanceNorm", "needs runningMean and runningVar, or { training: true }.");
     return fixed(x, running, affine, weight, bias, eps, false);
   }
   const count = sizeOf(spatial);
@@ -168,7 +169,13 @@ export function instanceNorm(x: Tensor, options: RunningNormOptions = {}): Tenso
     (batch) => {
       if (running === undefined || n === 0) return;
       const mean = batch.mean.mean(0); // over the samples, as PyTorch
-      updateRunning(running.mean, running.variance, { mean, variance: batch.variance.mean(0) }, options.momentum ?? 0.1, count);
+      updateRunning(
+        running.mean,
+        running.variance,
+        { mean, variance: batch.variance.mean(0) },
+        options.momentum ?? 0.1,
+        count,
+      );
     },
   );
 }

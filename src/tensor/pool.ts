@@ -2,7 +2,7 @@ import { ArgumentError, ShapeError } from "../backend/errors.ts";
 import { apply } from "./apply.ts";
 import { requireFloat } from "./ops/elementwise.ts";
 import { inImageFormat } from "./ops/imageFormat.ts";
-import { averagePoolOp, maxPoolOp, type PoolOptions as Geometry } from "./ops/pool.ts";
+import { averagePoolOp, type PoolOptions as Geometry, maxPoolOp } from "./ops/pool.ts";
 import { asBatch, type Padding, type PerAxis, paddingOf, perAxis, placesAlong } from "./ops/window.ts";
 import type { Tensor } from "./tensor.ts";
 
@@ -153,7 +153,10 @@ function geometryOf(
   const spacing = perAxis(operation, "dilation", dilation, axes, 1);
   const { before, after } = paddingOf(operation, padding, axes);
   if ([before, after].some((side) => side.some((pad, i) => pad > kernel[i] / 2))) {
-    throw new ArgumentError(operation, `padding [${before}] and [${after}] must be at most half the kernel [${kernel}].`);
+    throw new ArgumentError(
+      operation,
+      `padding [${before}] and [${after}] must be at most half the kernel [${kernel}].`,
+    );
   }
   const size = images.shape.slice(2);
   const places = size.map((n, i) => {

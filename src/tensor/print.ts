@@ -1,3 +1,4 @@
+import { isFloatingPoint } from "../backend/dtype.ts";
 import type { Tensor } from "./tensor.ts";
 import { decode } from "./values.ts";
 
@@ -21,8 +22,9 @@ export function formatTensor(x: Tensor): string {
 function formatAxis(x: Tensor, axis: number, offset: number, format: (v: number) => string, cut: boolean): string {
   if (axis === x.rank) return format(element(x, offset));
   const indent = " ".repeat("tensor(".length + axis + 1);
+  const gap = axis === x.rank - 1 ? " ..." : "...";
   const parts = shown(x.shape[axis], cut).map((i) =>
-    i < 0 ? "..." : formatAxis(x, axis + 1, offset + i * x.strides[axis], format, cut),
+    i < 0 ? gap : formatAxis(x, axis + 1, offset + i * x.strides[axis], format, cut),
   );
   if (axis < x.rank - 1) return `[${parts.join(`,${"\n".repeat(x.rank - 1 - axis)}${indent}`)}]`;
   return `[${wrap(parts, indent)}]`;
@@ -30,7 +32,7 @@ function formatAxis(x: Tensor, axis: number, offset: number, format: (v: number)
 
 function wrap(parts: readonly string[], indent: string): string {
   const width = (parts[0]?.length ?? 1) + 2;
-  const perLine = Math.max(1, Math.floor((lineWidth - indent.length) / width));
+  const perLine = Math.max(1, Math.floor((lineWidth - indent.length + 1) / width));
   const lines: string[] = [];
   for (let i = 0; i < parts.length; i += perLine) lines.push(parts.slice(i, i + perLine).join(", "));
   return lines.join(`,\n${indent}`);
@@ -50,20 +52,23 @@ function element(x: Tensor, position: number): number {
 function numberFormat(x: Tensor, cut: boolean): (v: number) => string {
   const values = printed(x, 0, x.offset, cut);
   if (x.dtype === "bool") return (v) => (v !== 0 ? "true" : "false").padStart(values.every((b) => b !== 0) ? 4 : 5);
-  const text = textFormat(x, values.filter(Number.isFinite));
-  const show = (v: number): string => (Number.isFinite(v) ? text(v) : Number.isNaN(v) ? "nan" : v > 0 ? "inf" : "-inf");
-  const width = x.rank === 0 ? 0 : Math.max(...values.map((v) => show(v).length));
-  return (v) => show(v).padStart(width);
+  if (!isFloatingPoint(x.dtype)) {
+    const width = Math.max(...values.map((v) => String(v).length));
+    return (v) => String(v).padStart(width);
+  }
+  // As in PyTorch, zeros, infinities and NaN do not count, and stick out where they are longer.
+  const counted = values.filter((v) => Number.isFinite(v) && v !== 0);
+  const text = textFormat(counted);
+  const width = Math.max(1, ...counted.map((v) => text(v).length));
+  return (v) => (Number.isFinite(v) ? text(v) : Number.isNaN(v) ? "nan" : v > 0 ? "inf" : "-inf").padStart(width);
 }
 
-function textFormat(x: Tensor, values: readonly number[]): (v: number) => string {
-  if (x.dtype === "int32" || x.dtype === "uint8") return String;
-  if (values.every(Number.isInteger)) {
-    return values.every((v) => Math.abs(v) < 1e8) ? (v) => `${v}.` : exponential;
-  }
-  const sizes = values.filter((v) => v !== 0).map(Math.abs);
+function textFormat(values: readonly number[]): (v: number) => string {
+  const sizes = values.map(Math.abs);
   const [smallest, largest] = [Math.min(...sizes), Math.max(...sizes)];
-  return largest / smallest > 1000 || largest > 1e8 || smallest < 1e-4 ? exponential : (v) => v.toFixed(4);
+  const whole = values.every(Number.isInteger);
+  if (largest / smallest > 1000 || largest > 1e8 || (!whole && smallest < 1e-4)) return exponential;
+  return (v) => `${Object.is(v, -0) ? "-" : ""}${whole ? `${v}.` : v.toFixed(4)}`;
 }
 
 function exponential(v: number): string {

@@ -1,9 +1,11 @@
 import type { RandomKey, RandomKind } from "../backend/backend.ts";
-import { ArgumentError } from "../backend/errors.ts";
+import { isFloatingPoint } from "../backend/dtype.ts";
+import { ArgumentError, DTypeError } from "../backend/errors.ts";
 import { randomWords } from "../backend/js/philox.ts";
 import { type Shape, sizeOf } from "../backend/shape.ts";
 import { empty, type TensorOptions, tensor } from "./create.ts";
 import type { Tensor } from "./tensor.ts";
+import { checkFits } from "./values.ts";
 
 /** Where a random sequence stands: two integers, part of every checkpoint. */
 export interface RandomState {
@@ -108,12 +110,12 @@ export function setRandomState(state: RandomState): void {
 
 /** Uniform numbers in [0, 1). */
 export function rand(shape: Shape, options: RandomOptions = {}): Tensor {
-  return fillRandom("uniform", empty(shape, options), 0, 1, options.generator);
+  return fillRandom("uniform", floating("rand", empty(shape, options)), 0, 1, options.generator);
 }
 
 /** Normal numbers of mean 0 and standard deviation 1. */
 export function randn(shape: Shape, options: RandomOptions = {}): Tensor {
-  return fillRandom("normal", empty(shape, options), 0, 1, options.generator);
+  return fillRandom("normal", floating("randn", empty(shape, options)), 0, 1, options.generator);
 }
 
 /** Whole numbers from `low` up to, not including, `high`, as int32. */
@@ -121,7 +123,10 @@ export function randint(low: number, high: number, shape: Shape, options: Random
   if (!Number.isInteger(low) || !Number.isInteger(high) || low >= high || high - low > 2 ** 32) {
     throw new ArgumentError("randint", `needs whole numbers with low < high, got ${low} and ${high}.`);
   }
-  return fillRandom("integers", empty(shape, { dtype: "int32", ...options }), low, high, options.generator);
+  const target = empty(shape, { dtype: "int32", ...options });
+  checkFits("randint", target.dtype, low);
+  checkFits("randint", target.dtype, high - 1);
+  return fillRandom("integers", target, low, high, options.generator);
 }
 
 /** 0 … n−1 in random order, as int32. */
@@ -156,6 +161,13 @@ export function fillRandom(
 ): Tensor {
   target.storage.backend.random(kind, generator.take(sizeOf(target.shape)), target, low, high);
   target.storage.version++;
+  return target;
+}
+
+function floating(operation: string, target: Tensor): Tensor {
+  if (!isFloatingPoint(target.dtype)) {
+    throw new DTypeError(operation, `draws fractions, which ${target.dtype} cannot hold. Use randint().`);
+  }
   return target;
 }
 

@@ -61,12 +61,18 @@ export class Tensor extends MovementMethods {
    * @throws {@link IndexError} for a position outside the axis.
    */
   gather(axis: number, index: Tensor): Tensor {
-    return apply(gatherOp, [this, index], { name: "gather", axis: normalizeAxis("gather", axis, this.rank) });
+    const one = normalizeAxis("gather", axis, this.rank);
+    if (this.rank === 0 && index.rank === 0) return this.reshape([1]).gather(0, index.reshape([1])).reshape([]);
+    return apply(gatherOp, [this, index], { name: "gather", axis: one });
   }
 
   /** This tensor with `source` added at the positions `index` along `axis`; equal positions add up. */
   scatterAdd(axis: number, index: Tensor, source: Tensor): Tensor {
-    return apply(scatterAddOp, [this, index, source], { axis: normalizeAxis("scatterAdd", axis, this.rank) });
+    const one = normalizeAxis("scatterAdd", axis, this.rank);
+    if (this.rank === 0 && index.rank === 0 && source.rank === 0) {
+      return this.reshape([1]).scatterAdd(0, index.reshape([1]), source.reshape([1])).reshape([]);
+    }
+    return apply(scatterAddOp, [this, index, source], { axis: one });
   }
 
   /**

@@ -37,7 +37,10 @@ export function interpolate(x: Tensor, options: InterpolateOptions): Tensor {
   requireFloat("interpolate", x);
   const axes = x.rank - 2;
   if (axes < 1 || axes > 3 || x.shape.slice(2).includes(0)) {
-    throw new ShapeError("interpolate", `input [${x.shape}] must be [n, c, …] with 1 to 3 spatial axes that are not empty.`);
+    throw new ShapeError(
+      "interpolate",
+      `input [${x.shape}] must be [n, c, …] with 1 to 3 spatial axes that are not empty.`,
+    );
   }
   if (mode !== "nearest" && mode !== linearModes[axes - 1]) {
     throw new ArgumentError(
@@ -67,10 +70,14 @@ function targetOf(
   }
   const factors = typeof scaleFactor === "number" ? old.map(() => scaleFactor) : (scaleFactor ?? []);
   if (factors.length !== axes || factors.some((f) => !(f > 0 && Number.isFinite(f)))) {
-    throw new ArgumentError("interpolate", `scaleFactor must be a number above 0, or ${axes} of them; got [${factors}].`);
+    throw new ArgumentError(
+      "interpolate",
+      `scaleFactor must be a number above 0, or ${axes} of them; got [${factors}].`,
+    );
   }
   const sizes = old.map((n, i) => Math.floor(n * factors[i]));
-  if (sizes.includes(0)) throw new ShapeError("interpolate", `[${x.shape}] scaled by [${factors}] is empty ([${sizes}]).`);
+  if (sizes.includes(0))
+    throw new ShapeError("interpolate", `[${x.shape}] scaled by [${factors}] is empty ([${sizes}]).`);
   return { sizes, steps: factors.map((f) => 1 / f) };
 }
 

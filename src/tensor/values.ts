@@ -16,6 +16,21 @@ export function decode(dtype: DType, raw: number): number {
   return raw;
 }
 
+const ranges: Partial<Record<DType, readonly [number, number]>> = { int32: [-(2 ** 31), 2 ** 31 - 1], uint8: [0, 255] };
+
+/**
+ * Refuses a number that an integer dtype cannot hold; fractions are cut off.
+ * @throws {@link DataError} naming the number and where it stands.
+ */
+export function checkFits(operation: string, dtype: DType, value: number, place = ""): void {
+  const range = ranges[dtype];
+  if (range === undefined) return;
+  const whole = Math.trunc(value);
+  if (!(whole >= range[0] && whole <= range[1])) {
+    throw new DataError(operation, `${value}${place} does not fit ${dtype} (${range[0]} to ${range[1]}).`);
+  }
+}
+
 /** A flat array in row-major order as nested arrays of a shape. */
 export function nest(flat: TypedArray, shape: Shape, dtype: DType): NestedArray {
   const value = (i: number): number | boolean => (dtype === "bool" ? flat[i] !== 0 : flat[i]);
@@ -34,7 +49,7 @@ export function flatten(data: TensorData): { shape: Shape; dtype: DType; values:
   if (data instanceof Int32Array) return { shape: [data.length], dtype: "int32", values: data };
   if (data instanceof Uint8Array) return { shape: [data.length], dtype: "uint8", values: data };
   const shape: number[] = [];
-  for (let level: NestedArray = data; typeof level === "object"; level = level[0]) {
+  for (let level: NestedArray = data; Array.isArray(level); level = level[0]) {
     shape.push(level.length);
     if (level.length === 0) break;
   }
@@ -45,19 +60,25 @@ export function flatten(data: TensorData): { shape: Shape; dtype: DType; values:
 
 /** Appends the leaves and counts the bools among them. */
 function collect(data: NestedArray, shape: Shape, depth: number, values: number[]): number {
-  if (typeof data === "object") {
+  if (isList(data)) {
     if (depth >= shape.length || data.length !== shape[depth]) {
       const wanted = depth >= shape.length ? "a number" : `${shape[depth]} entries`;
       throw new ShapeError("tensor", `rows differ: expected ${wanted} at depth ${depth}, got ${data.length} entries.`);
     }
-    return data.reduce<number>((bools, part) => bools + collect(part, shape, depth + 1, values), 0);
+    let bools = 0;
+    for (const part of data) bools += collect(part, shape, depth + 1, values); // holes of sparse arrays count as undefined
+    return bools;
+  }
+  if (typeof data !== "number" && typeof data !== "boolean") {
+    throw new DataError("tensor", `elements must be numbers or booleans, got ${data === null ? "null" : typeof data}.`);
   }
   if (depth !== shape.length) {
     throw new ShapeError("tensor", `rows differ: expected ${shape[depth]} entries at depth ${depth}, got ${data}.`);
   }
-  if (typeof data !== "number" && typeof data !== "boolean") {
-    throw new DataError("tensor", `elements must be numbers or booleans, got ${typeof data}.`);
-  }
   values.push(Number(data));
   return typeof data === "boolean" ? 1 : 0;
+}
+
+function isList(data: NestedArray): data is readonly NestedArray[] {
+  return Array.isArray(data);
 }

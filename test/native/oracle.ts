@@ -139,6 +139,11 @@ export function expectSame(actual: View, expected: View, tolerance = 0, scale = 
   }
 }
 
+/** {@link expectSame} for lists, to the bit. */
+export function expectAllSame(actual: readonly View[], expected: readonly View[]): void {
+  for (let i = 0; i < expected.length; i++) expectSame(actual[i], expected[i]);
+}
+
 function epsilon(dtype: DType): number {
   if (dtype === "float16") return 2 ** -10;
   return dtype === "bfloat16" ? 2 ** -7 : 0;

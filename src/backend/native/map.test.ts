@@ -3,6 +3,7 @@ import {
   broadcastView,
   type Choices,
   denseView,
+  expectAllSame,
   expectSame,
   forSeeds,
   js,
@@ -92,7 +93,7 @@ describe.skipIf(missing !== undefined)("native map", () => {
       const inputs = Array.from({ length: inputCount }, () => broadcastView(choices, shape, dtype, whole));
       const outputs = kernel.results.map(() => denseView(choices, shape, dtype, whole));
       const expected = both(kernel, inputs, outputs, [3, -2]);
-      outputs.forEach((out, k) => expectSame(out, expected[k]));
+      expectAllSame(outputs, expected);
     });
   });
 
@@ -108,7 +109,7 @@ describe.skipIf(missing !== undefined)("native map", () => {
       const frozen = views.map(twin);
       js.map(kernel, frozen, copies, [3, -2]);
       native.map(kernel, views, views, [3, -2]);
-      views.forEach((view, k) => expectSame(view, copies[k]));
+      expectAllSame(views, copies);
     });
   });
 
@@ -120,7 +121,7 @@ describe.skipIf(missing !== undefined)("native map", () => {
       const inputs = [randomView(choices, shape, "int32", big), randomView(choices, shape, "int32", big)];
       const outputs = [denseView(choices, shape, "int32", big), denseView(choices, shape, "uint8", big)];
       const expected = both(kernel, inputs, outputs, []);
-      outputs.forEach((out, k) => expectSame(out, expected[k]));
+      expectAllSame(outputs, expected);
     });
   });
 
@@ -165,7 +166,7 @@ describe.skipIf(missing !== undefined)("native map", () => {
         [3, -2],
       );
       native.mapEach(kernel, sets, sets, [3, -2]);
-      sets.forEach((set, i) => set.forEach((view, k) => expectSame(view, expected[i][k])));
+      expectAllSame(sets.flat(), expected.flat());
     });
   });
 

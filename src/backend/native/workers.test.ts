@@ -1,9 +1,13 @@
+/// <reference types="node" />
 import { once } from "node:events";
+import process from "node:process";
+import { fileURLToPath } from "node:url";
 import { Worker } from "node:worker_threads";
 import { describe, expect, it } from "vitest";
 import { missing } from "../../../test/native/oracle.ts";
 
-const addonPath = new URL("../../../native/build/Release/kindling.node", import.meta.url);
+const local = fileURLToPath(new URL("../../../native/build/Release/kindling.node", import.meta.url));
+const path = process.env.KINDLING_ADDON ?? local;
 
 // Plain JavaScript on the addon itself: workers of the test runner would need its module loader.
 const script = `
@@ -30,9 +34,7 @@ parentPort.postMessage(wrong);
 describe.skipIf(missing !== undefined)("the addon in worker threads", () => {
   it("works in two at once, each with programs and descriptor of its own", async () => {
     const mul = 24; // position of "mul" in the scalar vocabulary
-    const workers = [5, 7].map(
-      (factor) => new Worker(script, { eval: true, workerData: { path: addonPath.pathname, factor, mul } }),
-    );
+    const workers = [5, 7].map((factor) => new Worker(script, { eval: true, workerData: { path, factor, mul } }));
     const wrong = await Promise.all(workers.map(async (worker) => (await once(worker, "message"))[0]));
     expect(wrong).toEqual([0, 0]);
     await Promise.all(workers.map((worker) => worker.terminate()));

@@ -12,18 +12,7 @@ import {
 /** The checksums are of the unpacked files: Debian packs them anew, so the packed ones differ from place to place. */
 const clothes: ImageSet = {
   operation: "fashionMnist",
-  classes: [
-    "T-shirt/top",
-    "Trouser",
-    "Pullover",
-    "Dress",
-    "Coat",
-    "Sandal",
-    "Shirt",
-    "Sneaker",
-    "Bag",
-    "Ankle boot",
-  ],
+  classes: ["T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot"],
   train: {
     images: {
       name: "train-images-idx3-ubyte",
@@ -70,7 +59,7 @@ const clothes: ImageSet = {
  * [dls.train.length, dls.valid.length]; // => [59, 5]
  */
 export async function fashionMnist(options: ImageLoaderOptions = {}): Promise<DataLoaders<readonly [Tensor, Tensor]>> {
-  return imageLoaders(clothes, { valid: "test", ...options });
+  return imageLoaders(clothes, { ...options, valid: options.valid ?? "test" });
 }
 
 /**
@@ -84,5 +73,5 @@ export async function fashionMnist(options: ImageLoaderOptions = {}): Promise<Da
 export async function fashionMnistTensors(
   options: ImageTensorOptions = {},
 ): Promise<{ readonly train: ImagesAndLabels; readonly valid: ImagesAndLabels; readonly test: ImagesAndLabels }> {
-  return imageTensors(clothes, { valid: "test", ...options });
+  return imageTensors(clothes, { ...options, valid: options.valid ?? "test" });
 }

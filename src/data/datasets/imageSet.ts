@@ -1,5 +1,5 @@
 import { gunzip, readFile, sha256 } from "#platform";
-import { DataError } from "../../backend/errors.ts";
+import { ArgumentError, DataError } from "../../backend/errors.ts";
 import { elementwise, expr, type Tensor, tensor } from "../../tensor/index.ts";
 import { TensorDataset } from "../dataset.ts";
 import { DataLoaders } from "../loaders.ts";
@@ -80,6 +80,7 @@ export async function imageTensors(
   set: ImageSet,
   options: ImageTensorOptions,
 ): Promise<{ readonly train: ImagesAndLabels; readonly valid: ImagesAndLabels; readonly test: ImagesAndLabels }> {
+  checkOptions(set, options);
   const test = await readPart(set, "test", options);
   const whole = await readPart(set, "train", options);
   return { ...splitTraining(whole, () => test, options), test };
@@ -90,6 +91,7 @@ export async function imageLoaders(
   set: ImageSet,
   options: ImageLoaderOptions,
 ): Promise<DataLoaders<readonly [Tensor, Tensor]>> {
+  checkOptions(set, options);
   const { normalize = true, scale = 255, flatten, valid, folder, test: wantsTest = false, ...loading } = options;
   const whole = await readPart(set, "train", { flatten, folder });
   const test = wantsTest || valid === "test" ? await readPart(set, "test", { flatten, folder }) : undefined;
@@ -114,6 +116,15 @@ export function pixelStatistics(x: Tensor, scale: number): Statistics<number> {
   return { mean: mean / scale, std: Math.sqrt(squares / (n - 1)) / scale };
 }
 
+function checkOptions(set: ImageSet, { valid = "last10k", scale = 255 }: ImageLoaderOptions): void {
+  if (valid !== "last10k" && valid !== "test") {
+    throw new ArgumentError(set.operation, `valid must be "last10k" or "test", got "${String(valid)}".`);
+  }
+  if (scale !== 255 && scale !== 256) {
+    throw new ArgumentError(set.operation, `scale must be 255 or 256, got ${String(scale)}.`);
+  }
+}
+
 function datasetOf({ x, y }: ImagesAndLabels): TensorDataset<[Tensor, Tensor]> {
   return new TensorDataset(x, y);
 }
@@ -121,7 +132,7 @@ function datasetOf({ x, y }: ImagesAndLabels): TensorDataset<[Tensor, Tensor]> {
 function splitTraining(
   whole: ImagesAndLabels,
   test: () => ImagesAndLabels | undefined,
-  { valid }: ImageTensorOptions,
+  { valid = "last10k" }: ImageTensorOptions,
 ): { train: ImagesAndLabels; valid: ImagesAndLabels } {
   const testPart = valid === "test" ? test() : undefined;
   if (testPart !== undefined) return { train: whole, valid: testPart };

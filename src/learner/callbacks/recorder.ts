@@ -1,3 +1,8 @@
+import { type LossChartOptions, lossChart } from "../../viz/charts/loss.ts";
+import { type MetricChartOptions, metricChart } from "../../viz/charts/metric.ts";
+import { scheduleChart } from "../../viz/charts/schedule.ts";
+import type { Figure } from "../../viz/figure.ts";
+import type { ChartOptions } from "../../viz/theme.ts";
 import type { Callback } from "../callback.ts";
 import type { Learner } from "../learner.ts";
 
@@ -15,6 +20,7 @@ export interface EpochRecord {
 /** Keeps what happened: the loss and hyper-parameters of every step, and figures of every epoch, over all fits. */
 export class Recorder implements Callback {
   readonly order = 50;
+  readonly watches = true;
   /** One entry per epoch. */
   readonly records: EpochRecord[] = [];
   /** Loss of every training batch. */
@@ -68,6 +74,41 @@ export class Recorder implements Callback {
 
   afterCancelEpoch(learn: Learner): void {
     this.record(learn);
+  }
+
+  /** Loss of every training batch, its smoothed course, and the validation losses. */
+  plotLoss(options: LossChartOptions = {}): Figure {
+    return lossChart({ train: this.losses, smooth: this.smoothLosses, valid: this.validLosses }, options);
+  }
+
+  /**
+   * The course of hyper-parameters over the training batches.
+   *
+   * @param names - Default those that changed, or the learning rate if none did.
+   */
+  plotSchedule(names?: readonly string[], options: ChartOptions = {}): Figure {
+    const changed = Object.keys(this.hypers).filter((name) => this.hypers[name].some((v, _, all) => v !== all[0]));
+    const shown = names ?? (changed.length > 0 ? changed : ["lr"]);
+    return scheduleChart(Object.fromEntries(shown.map((name) => [name, this.hypers[name] ?? []])), options);
+  }
+
+  /**
+   * Metrics of training and validation, a point per epoch.
+   *
+   * @param names - Default all but the loss; the loss if there is nothing else.
+   */
+  plotMetrics(names?: readonly string[], options: MetricChartOptions = {}): Figure {
+    const all = [...new Set(this.records.flatMap(({ train, valid }) => Object.keys({ ...train, ...valid })))];
+    const metrics = all.filter((name) => name !== "loss");
+    const shown = names ?? (metrics.length > 0 ? metrics : ["loss"]);
+    const lines: Record<string, number[]> = {};
+    for (const pass of ["train", "valid"] as const) {
+      if (this.records.every((record) => record[pass] === undefined)) continue;
+      for (const name of shown) {
+        lines[`${pass} ${name}`] = this.records.map((record) => record[pass]?.[name] ?? Number.NaN);
+      }
+    }
+    return metricChart(lines, { yTitle: shown.length === 1 ? shown[0] : "value", ...options });
   }
 
   private record({ epoch }: Learner): void {

@@ -1,5 +1,5 @@
-import { GradientError, ShapeError } from "../../backend/errors.ts";
-import { sameShape } from "../../backend/shape.ts";
+import { DeviceError, DTypeError, GradientError, ShapeError } from "../../backend/errors.ts";
+import { isDense, sameShape } from "../../backend/shape.ts";
 import { Storage } from "../../backend/storage.ts";
 import type { Tensor } from "../tensor.ts";
 import { enableGrad, noGrad } from "./mode.ts";
@@ -40,10 +40,23 @@ function startGradient(root: Tensor, given: Tensor | undefined): Tensor {
     }
     return noGrad(() => root._filled(1));
   }
+  if (given.dtype !== root.dtype) {
+    throw new DTypeError("backward", `the gradient is ${given.dtype}, the tensor ${root.dtype}. Convert with .to(dtype).`);
+  }
+  if (given.storage.backend !== root.storage.backend) {
+    throw new DeviceError("backward", `the gradient lies on "${given.device}", the tensor on "${root.device}".`);
+  }
   if (!sameShape(given.shape, root.shape)) {
     throw new ShapeError("backward", `gradient [${given.shape}] does not have the tensor's shape [${root.shape}].`);
   }
   return given;
+}
+
+/** A leaf that waits for the gradients from all its uses. */
+interface LeafSlot {
+  gradient: Tensor | undefined;
+  /** Uses that have not come by yet. */
+  missing: number;
 }
 
 /** The state of one backward pass. Gradients nobody can see any more give their memory back at once. */
@@ -51,6 +64,7 @@ class BackwardRun {
   private readonly _retain: boolean;
   private readonly _createGraph: boolean;
   private readonly _pending = new Map<GradNode, (Tensor | undefined)[]>();
+  private readonly _leaves = new Map<Tensor, LeafSlot>();
   /** How many pending gradients look at a storage. */
   private readonly _uses = new Map<Storage, number>();
   /** Storages that left the pass: a leaf's .grad, a hook's, the caller's. */
@@ -66,30 +80,50 @@ class BackwardRun {
   from(root: Tensor, gradient: Tensor): void {
     this._kept.add(gradient.storage);
     if (root._node === undefined) {
-      this.accumulate(root, gradient);
+      this.use(gradient.storage);
+      this.accumulate(root, gradient, 1);
       return;
     }
     const nodes = reachable(root._node);
+    this.countUses(nodes);
     this.push(root._node, root._outputIndex, gradient);
+    for (const node of nodes) this.step(node);
+  }
+
+  private countUses(nodes: readonly GradNode[]): void {
     for (const node of nodes) {
-      const gradients = this._pending.get(node);
-      if (gradients === undefined) continue;
-      this._pending.delete(node);
-      this.step(node, gradients);
+      for (const edge of node.edges) {
+        if (edge === undefined || edge instanceof GradNode) continue;
+        const slot = this._leaves.get(edge);
+        if (slot === undefined) this._leaves.set(edge, { gradient: undefined, missing: 1 });
+        else slot.missing++;
+      }
     }
   }
 
-  private step(node: GradNode, gradients: (Tensor | undefined)[]): void {
-    if (node.hooks !== undefined) this.runHooks(node.hooks, gradients);
-    const results = node.backward(gradients);
+  /** Sends a node's gradients on; where none came, its leaves learn that nothing will come from here. */
+  private step(node: GradNode): void {
+    const gradients = this._pending.get(node);
+    this._pending.delete(node);
+    const results = gradients === undefined ? [] : this.gradientsOf(node, gradients);
+    // Results may share memory with each other and with what came in: all are held until all are passed on.
+    for (const result of results) if (result !== undefined) this.use(result.storage);
     node.edges.forEach((edge, i) => {
       const gradient = results[i];
-      if (edge === undefined || gradient === undefined) return;
-      if (edge instanceof GradNode) this.push(edge, node.edgeOutputs[i], gradient);
-      else this.accumulate(edge, gradient);
+      if (edge instanceof GradNode) {
+        if (gradient !== undefined) this.push(edge, node.edgeOutputs[i], gradient);
+      } else if (edge !== undefined) {
+        this.arrive(edge, gradient);
+      }
     });
-    for (const gradient of gradients) if (gradient !== undefined) this.drop(gradient.storage);
-    if (!this._retain) node.release();
+    for (const result of results) if (result !== undefined) this.drop(result.storage);
+    for (const gradient of gradients ?? []) if (gradient !== undefined) this.drop(gradient.storage);
+    if (gradients !== undefined && !this._retain) node.release();
+  }
+
+  private gradientsOf(node: GradNode, gradients: (Tensor | undefined)[]): readonly (Tensor | undefined)[] {
+    if (node.hooks !== undefined) this.runHooks(node.hooks, gradients);
+    return node.backward(gradients);
   }
 
   private push(node: GradNode, output: number, gradient: Tensor): void {
@@ -98,59 +132,67 @@ class BackwardRun {
       slots = [];
       this._pending.set(node, slots);
     }
-    const earlier = slots[output];
-    if (earlier === undefined) {
-      slots[output] = gradient;
-      this.use(gradient.storage);
-      return;
-    }
-    const sum = earlier.add(gradient);
-    slots[output] = sum;
+    slots[output] = this.plus(slots[output], gradient);
+  }
+
+  /** Counts one use of a leaf as done; the last one completes its gradient. */
+  private arrive(leaf: Tensor, gradient: Tensor | undefined): void {
+    const slot = this._leaves.get(leaf);
+    if (slot === undefined) return;
+    slot.missing--;
+    if (gradient !== undefined) slot.gradient = this.plus(slot.gradient, gradient);
+    if (slot.missing > 0 || slot.gradient === undefined) return;
+    this._leaves.delete(leaf);
+    // Held by the slot, and by the step while its result goes through unsummed.
+    this.accumulate(leaf, slot.gradient, slot.gradient === gradient ? 2 : 1);
+  }
+
+  /** The sum of what came and what comes, held. */
+  private plus(earlier: Tensor | undefined, gradient: Tensor): Tensor {
+    const sum = earlier === undefined ? gradient : earlier.add(gradient);
     this.use(sum.storage);
-    this.drop(earlier.storage);
-    this.use(gradient.storage);
-    this.drop(gradient.storage);
+    if (earlier !== undefined) this.drop(earlier.storage);
+    return sum;
   }
 
   private runHooks(hooks: Map<number, GradientHook[]>, gradients: (Tensor | undefined)[]): void {
     for (const [output, list] of hooks) {
-      for (const hook of list) {
-        const gradient = gradients[output];
-        if (gradient === undefined) continue;
-        this._kept.add(gradient.storage);
-        const result = hooked(gradient, hook);
-        this._kept.add(result.storage);
-        gradients[output] = result;
-      }
+      const gradient = gradients[output];
+      if (gradient !== undefined) gradients[output] = this.hooked(gradient, list);
     }
   }
 
-  /** Adds to a leaf's .grad, taking the gradient's memory where nobody else looks at it. */
-  private accumulate(leaf: Tensor, incoming: Tensor): void {
-    let gradient = incoming;
-    for (const hook of leaf._hooks) gradient = hooked(gradient, hook);
-    if (leaf.grad === undefined) {
-      leaf.grad = this.own(leaf, gradient);
-      this._kept.add(leaf.grad.storage);
-    } else if (this._createGraph) {
-      leaf.grad = leaf.grad.add(gradient);
-    } else {
-      leaf.grad.add_(gradient);
-      if (leaf._hooks.length > 0) this._kept.add(gradient.storage);
-      this.use(gradient.storage);
-      this.drop(gradient.storage);
+  /** A gradient after its hooks, whose memory is no longer ours: a hook may have kept what it saw. */
+  private hooked(gradient: Tensor, hooks: readonly GradientHook[]): Tensor {
+    let result = gradient;
+    for (const hook of [...hooks]) {
+      this._kept.add(result.storage);
+      result = hooked(result, hook);
+      this._kept.add(result.storage);
     }
-    for (const hook of leaf._accumulatedHooks) hook(leaf);
+    return result;
   }
 
-  private own(leaf: Tensor, gradient: Tensor): Tensor {
-    if (this._createGraph) return gradient;
+  /** Adds to a leaf's .grad, taking the gradient's memory where nobody but its `holders` here looks at it. */
+  private accumulate(leaf: Tensor, incoming: Tensor, holders: number): void {
+    const gradient = this.hooked(incoming, leaf._hooks);
+    if (leaf.grad === undefined) leaf.grad = this.own(leaf, gradient, holders);
+    else if (this._createGraph) leaf.grad = leaf.grad.add(gradient);
+    else leaf.grad.add_(gradient);
+    this._kept.add(leaf.grad.storage);
+    this.drop(incoming.storage);
+    for (const hook of [...leaf._accumulatedHooks]) hook(leaf);
+  }
+
+  private own(leaf: Tensor, gradient: Tensor, holders: number): Tensor {
+    if (this._createGraph) return gradient.clone();
     const free =
+      gradient.storage.serial >= this._start &&
       !this._kept.has(gradient.storage) &&
-      !this._uses.has(gradient.storage) &&
+      this._uses.get(gradient.storage) === holders &&
       gradient.dtype === leaf.dtype &&
       sameShape(gradient.strides, leaf.strides) &&
-      gradient.storage.bytes !== leaf.storage.bytes;
+      isDense(gradient.shape, gradient.strides);
     return free ? gradient : gradient._copyLike(leaf);
   }
 

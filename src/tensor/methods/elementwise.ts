@@ -4,6 +4,7 @@ import { TensorBase } from "../base.ts";
 import { requireReadable, type TensorLike } from "../ops/elementwise.ts";
 import { scalars } from "../ops/scalars.ts";
 import type { Tensor } from "../tensor.ts";
+import { checkFits } from "../values.ts";
 
 /**
  * Elementwise methods: shapes broadcast, numbers keep the tensor's dtype, and the memory format is kept.
@@ -212,7 +213,7 @@ export abstract class ElementwiseMethods extends TensorBase {
     return scalars.remainder.call(this, other);
   }
 
-  /** ⌊x / other⌋. */
+  /** ⌊x / other⌋, exactly rounded down; NaN for an infinite divisor. No gradient. */
   floorDivide(this: Tensor, other: TensorLike): Tensor {
     return scalars.floorDivide.call(this, other);
   }
@@ -339,10 +340,13 @@ export abstract class ElementwiseMethods extends TensorBase {
   /**
    * `value` where `mask` holds, x elsewhere.
    *
-   * @throws {@link DTypeError} when the mask is not bool.
+   * @throws {@link DTypeError} when the mask is not bool, or a tensor of integers or bools cannot hold the value.
    */
   maskedFill(this: Tensor, mask: Tensor, value: number): Tensor {
     requireBool("maskedFill", mask);
+    if (!isFloatingPoint(this.dtype) && !Number.isInteger(value)) {
+      throw new DTypeError("maskedFill", `a tensor of ${this.dtype} cannot hold ${value}. Convert it with .to("float32").`);
+    }
     return scalars.where.call(mask, value, this).to(this.dtype);
   }
 
@@ -369,6 +373,7 @@ export abstract class ElementwiseMethods extends TensorBase {
   /** Writes one value everywhere, in place. */
   fill_(this: Tensor, value: number): Tensor {
     this._checkInPlace("fill");
+    checkFits("fill_", this.dtype, value);
     this._fill(value);
     this.storage.version++;
     return this;

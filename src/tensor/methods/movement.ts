@@ -1,5 +1,5 @@
 import type { DType } from "../../backend/dtype.ts";
-import { checkDType, dtypes } from "../../backend/dtype.ts";
+import { checkDType, dtypes, promoteTypes } from "../../backend/dtype.ts";
 import { ArgumentError, IndexError, ShapeError } from "../../backend/errors.ts";
 import {
   channelsLastStrides,
@@ -164,6 +164,7 @@ export abstract class MovementMethods extends ReduceMethods {
   /** Pieces along an axis: of one size (the last may be smaller), or of the sizes listed. */
   split(this: Tensor, sizes: number | readonly number[], axis = 0): Tensor[] {
     const one = normalizeAxis("split", axis, this.rank);
+    if (this.rank === 0) throw new IndexError("split", "a single number has no axis to split.");
     const total = this.shape[one];
     if (typeof sizes === "number" && !(Number.isInteger(sizes) && sizes > 0)) {
       throw new ArgumentError("split", `the size must be a whole number from 1, got ${sizes}.`);
@@ -173,6 +174,9 @@ export abstract class MovementMethods extends ReduceMethods {
         ? Array.from({ length: Math.max(1, Math.ceil(total / sizes)) }, (_, i) => Math.min(sizes, total - i * sizes))
         : sizes;
     const sum = list.reduce((a, b) => a + b, 0);
+    if (list.some((length) => !Number.isInteger(length) || length < 0)) {
+      throw new ArgumentError("split", `sizes must be whole numbers from 0, got [${list}].`);
+    }
     if (sum !== total) throw new ShapeError("split", `sizes [${list}] do not add up to axis ${axis} of [${this.shape}] (${sum} ≠ ${total}).`);
     let start = 0;
     return list.map((length) => {
@@ -187,53 +191,74 @@ export abstract class MovementMethods extends ReduceMethods {
       throw new ArgumentError("chunk", `the number of pieces must be a whole number from 1, got ${count}.`);
     }
     const one = normalizeAxis("chunk", axis, this.rank);
+    if (this.rank === 0) throw new IndexError("chunk", "a single number has no axis to split.");
     return this.split(Math.max(1, Math.ceil(this.shape[one] / count)), one);
   }
 
-  /** This tensor and others one after another along an axis (a copy). */
+  /** This tensor and others one after another along an axis (a copy); of several dtypes the wider. */
   cat(this: Tensor, others: readonly Tensor[], axis = 0): Tensor {
-    return apply(catOp, [this, ...others], { axis: normalizeAxis("cat", axis, this.rank) });
+    const one = normalizeAxis("cat", axis, this.rank);
+    const dtype = others.reduce((joined, x) => promoteTypes(joined, x.dtype), this.dtype);
+    const parts = [this, ...others].map((x) => (x.dtype === dtype ? x : x.to(dtype)));
+    return apply(catOp, parts, { axis: one });
   }
 
   /** A copy in reversed order along axes. Default all. */
   flip(this: Tensor, axes?: number | readonly number[]): Tensor {
-    return normalizeAxes("flip", axes, this.rank).reduce<Tensor>((x, axis) => {
+    const list = normalizeAxes("flip", axes, this.rank);
+    if (list.length === 0) return this.clone();
+    return list.reduce<Tensor>((x, axis) => {
       const order = x._range(x.shape[axis]);
       order.storage.elements("int32").subarray(0, x.shape[axis]).reverse();
       return x.indexSelect(axis, order);
     }, this);
   }
 
-  /** A copy shifted along an axis; what leaves at the end comes in at the start. */
-  roll(this: Tensor, shift: number, axis = 0): Tensor {
-    const one = normalizeAxis("roll", axis, this.rank);
-    const size = this.shape[one];
-    const cut = size === 0 ? 0 : (((-shift % size) + size) % size);
-    if (!Number.isInteger(shift)) throw new ArgumentError("roll", `the shift must be a whole number, got ${shift}.`);
-    return cut === 0 ? this.clone() : this.slice(one, cut).cat([this.slice(one, 0, cut)], one);
+  /**
+   * A copy shifted along an axis, or along several at once; what leaves at the end comes in at the start.
+   *
+   * @param axis - One axis per shift. Default: all elements are shifted as one long row.
+   * @example
+   * tensor([1, 2, 3]).roll(1).toArray(); // => [3, 1, 2]
+   */
+  roll(this: Tensor, shift: number | readonly number[], axis?: number | readonly number[]): Tensor {
+    const shifts = typeof shift === "number" ? [shift] : shift;
+    if (axis === undefined && shifts.length === 1) return rolled(this.flatten(), shifts[0], 0).reshape(this.shape);
+    const axes = axis === undefined ? [] : typeof axis === "number" ? [axis] : axis;
+    if (axes.length !== shifts.length || axes.length === 0) {
+      throw new ArgumentError("roll", `needs one axis per shift, got shifts [${shifts}] and axes [${axes}].`);
+    }
+    return axes.reduce((x, one, i) => rolled(x, shifts[i], normalizeAxis("roll", one, this.rank)), this);
   }
 
   /**
    * A copy with a border of `value`: sizes in PyTorch's order, from the last axis: `[left, right, top, bottom, …]`.
+   * Negative sizes cut off.
    *
    * @param value - Default 0.
    */
   pad(this: Tensor, sizes: readonly number[], value = 0): Tensor {
-    if (sizes.length % 2 !== 0 || sizes.length / 2 > this.rank || sizes.some((n) => !Number.isInteger(n) || n < 0)) {
-      throw new ArgumentError("pad", `[${sizes}] must be pairs of whole numbers from 0, for at most ${this.rank} axes.`);
+    if (sizes.length % 2 !== 0 || sizes.length / 2 > this.rank || !sizes.every(Number.isInteger)) {
+      throw new ArgumentError("pad", `[${sizes}] must be pairs of whole numbers, for at most ${this.rank} axes.`);
     }
     const side = (which: number): number[] => this.shape.map((_, axis) => sizes[2 * (this.rank - 1 - axis) + which] ?? 0);
-    return apply(padOp, [this], { before: side(0), after: side(1), value });
+    const [before, after] = [side(0), side(1)];
+    if (this.shape.some((size, i) => size + before[i] + after[i] < 0)) {
+      throw new ShapeError("pad", `[${sizes}] cuts off more than there is of [${this.shape}].`);
+    }
+    const add = (n: number): number => Math.max(0, n);
+    const padded = apply(padOp, [this], { before: before.map(add), after: after.map(add), value });
+    return padded.shape.reduce<Tensor>((x, size, i) => x.slice(i, add(-before[i]), size - add(-after[i])), padded);
   }
 
   /** A matrix (or batch of them) with what lies above diagonal k set to 0. */
   tril(this: Tensor, k = 0): Tensor {
-    return triangle(this, (row, column) => column.sub(row).le(k));
+    return triangle("tril", this, k, (row, column) => column.sub(row).le(k));
   }
 
   /** A matrix (or batch of them) with what lies below diagonal k set to 0. */
   triu(this: Tensor, k = 0): Tensor {
-    return triangle(this, (row, column) => column.sub(row).ge(k));
+    return triangle("triu", this, k, (row, column) => column.sub(row).ge(k));
   }
 
   /** A row-major (or channels-last) copy, or this tensor where it already is one. */
@@ -270,8 +295,16 @@ function denseStrides(x: Tensor): readonly number[] | undefined {
   return x.isContiguous({ memoryFormat: "channelsLast" }) ? channelsLastStrides(x.shape) : undefined;
 }
 
-function triangle(x: Tensor, keep: (row: Tensor, column: Tensor) => Tensor): Tensor {
-  if (x.rank < 2) throw new ShapeError("tril/triu", `needs at least two axes, got [${x.shape}].`);
+function triangle(name: string, x: Tensor, k: number, keep: (row: Tensor, column: Tensor) => Tensor): Tensor {
+  if (x.rank < 2) throw new ShapeError(name, `needs at least two axes, got [${x.shape}].`);
+  if (!Number.isInteger(k)) throw new ArgumentError(name, `the diagonal must be a whole number, got ${k}.`);
   const [rows, columns] = x.shape.slice(-2);
-  return x.where(keep(x._range(rows).unsqueeze(1), x._range(columns)), 0);
+  return x.where(keep(x._range(rows).unsqueeze(1), x._range(columns)), 0).to(x.dtype);
+}
+
+function rolled(x: Tensor, shift: number, axis: number): Tensor {
+  if (!Number.isInteger(shift)) throw new ArgumentError("roll", `the shift must be a whole number, got ${shift}.`);
+  const size = x.shape[axis] ?? 1;
+  const cut = size === 0 ? 0 : ((-shift % size) + size) % size;
+  return cut === 0 ? x.clone() : x.slice(axis, cut).cat([x.slice(axis, 0, cut)], axis);
 }

@@ -6,11 +6,12 @@ import {
   absSumOp,
   argExtremeOp,
   countOver,
-  cumprodOp,
   cumsumOp,
   extremeOp,
+  powerNormOp,
   prodOp,
   rootOp,
+  runningProduct,
   type SumOp,
   scaledSumOp,
   squareSumOp,
@@ -61,7 +62,9 @@ export abstract class ReduceMethods extends ElementwiseMethods {
   mean(this: Tensor, axes?: Axes, options: KeepDims = {}): Tensor {
     requireFloat("mean", this);
     const list = normalizeAxes("mean", axes, this.rank);
-    return reduceSum("mean", scaledSumOp, [this], list, options, [1 / countOver(this.shape, list)]);
+    const count = countOver(this.shape, list);
+    if (count === 0) return this.sum(list, options).div(0); // the mean of nothing is NaN
+    return reduceSum("mean", scaledSumOp, [this], list, options, [1 / count]);
   }
 
   /**
@@ -73,13 +76,15 @@ export abstract class ReduceMethods extends ElementwiseMethods {
     requireFloat("var", this);
     const list = normalizeAxes("var", axes, this.rank);
     const mean = this.mean(list, { keepDims: true });
-    const degrees = Math.max(0, countOver(this.shape, list) - (options.correction ?? 1));
+    const count = countOver(this.shape, list);
+    if (count === 0) return this.sum(list, options).div(0); // as of nothing, NaN
+    const degrees = Math.max(0, count - (options.correction ?? 1));
     return reduceSum("var", varianceOp, [this, mean], list, options, [1 / degrees]);
   }
 
-  /** Standard deviation over axes; see {@link var}. */
+  /** Standard deviation over axes, with gradient 0 where it is 0; see {@link var}. */
   std(this: Tensor, axes?: Axes, options: KeepDims & { correction?: number } = {}): Tensor {
-    return this.var(axes, options).sqrt();
+    return rootOp.call(this.var(axes, options));
   }
 
   /** Product over one axis or all; integers and bools give int32. */
@@ -89,6 +94,7 @@ export abstract class ReduceMethods extends ElementwiseMethods {
       return options.keepDims ? all.reshape(this.shape.map(() => 1)) : all;
     }
     const one = normalizeAxis("prod", axis, this.rank);
+    if (this.rank === 0) return this.prod();
     const result = apply(prodOp, [this], { axis: one });
     return options.keepDims ? result.unsqueeze(one) : result;
   }
@@ -149,7 +155,7 @@ export abstract class ReduceMethods extends ElementwiseMethods {
     if (p === Number.POSITIVE_INFINITY) return this.abs().amax(axes, options);
     if (p === 1) return reduceSum("norm", absSumOp, [this], axes, options, []);
     if (p === 2) return rootOp.call(reduceSum("norm", squareSumOp, [this], axes, options, []));
-    return this.abs().pow(p).sum(axes, options).pow(1 / p);
+    return powerNormOp.call(this.abs().pow(p).sum(axes, options), 1 / p);
   }
 
   /** log Σ eˣ over axes, without overflow. */
@@ -178,14 +184,19 @@ export abstract class ReduceMethods extends ElementwiseMethods {
     return apply(cumsumOp, [this], { axis: normalizeAxis("cumsum", axis, this.rank) });
   }
 
-  /** Running product along an axis; no gradient. */
+  /** Running product along an axis. */
   cumprod(this: Tensor, axis: number): Tensor {
-    return apply(cumprodOp, [this.detach()], { axis: normalizeAxis("cumprod", axis, this.rank) });
+    return runningProduct(this, normalizeAxis("cumprod", axis, this.rank));
   }
 
   /** Elements in order along an axis, equal ones as they stood, and where they came from. Default the last axis, ascending. */
   sort(this: Tensor, axis = -1, { descending = false }: { descending?: boolean } = {}): ValuesAndIndices {
-    const [values, indices] = applyAll(sortOp, [this], { axis: normalizeAxis("sort", axis, this.rank), descending });
+    const one = normalizeAxis("sort", axis, this.rank);
+    if (this.rank === 0) {
+      const { values, indices } = this.reshape([1]).sort();
+      return { values: values.reshape([]), indices: indices.reshape([]) };
+    }
+    const [values, indices] = applyAll(sortOp, [this], { axis: one, descending });
     return { values, indices };
   }
 
@@ -206,6 +217,7 @@ export abstract class ReduceMethods extends ElementwiseMethods {
       throw new IndexError("topk", `k = ${k} is out of range for axis ${axis} of size ${size} (0 to ${size}).`);
     }
     const { values, indices } = this.sort(one, { descending: largest });
+    if (this.rank === 0 && k === 1) return { values, indices };
     return { values: values.slice(one, 0, k), indices: indices.slice(one, 0, k) };
   }
 

@@ -63,7 +63,12 @@ export const convDataOp: Op<ConvOptions> = {
   forward(backend, [gradient, w], [out], options) {
     const { windows, groups, kernel, size } = options;
     if (out.numel() === 0) return;
-    if (backend.fast.convolutionData !== undefined && gradient.dtype === "float32" && fits(options) && gradient.numel() > 0) {
+    if (
+      backend.fast.convolutionData !== undefined &&
+      gradient.dtype === "float32" &&
+      fits(options) &&
+      gradient.numel() > 0
+    ) {
       backend.fast.convolutionData(gradient, w.contiguous(), out, windows, groups);
       return;
     }
@@ -169,7 +174,11 @@ interface ConvAxes {
   result(y: View): View;
 }
 
-function axesOf(image: View, m: number, { groups, kernel, places }: Pick<ConvOptions, "groups" | "kernel" | "places">): ConvAxes {
+function axesOf(
+  image: View,
+  m: number,
+  { groups, kernel, places }: Pick<ConvOptions, "groups" | "kernel" | "places">,
+): ConvAxes {
   const [n, channels] = image.shape;
   const [perIn, perOut] = [channels / groups, m / groups];
   const zeros = places.map(() => 0);

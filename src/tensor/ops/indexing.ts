@@ -1,4 +1,4 @@
-import { DTypeError, ShapeError } from "../../backend/errors.ts";
+import { DTypeError, IndexError, ShapeError } from "../../backend/errors.ts";
 import { input, Kernel } from "../../backend/expr.ts";
 import type { Shape } from "../../backend/shape.ts";
 import { sameShape } from "../../backend/shape.ts";
@@ -85,6 +85,7 @@ export const sortOp: Op<{ axis: number; descending: boolean }> = {
 /** Whole slices of x along an axis, in the order of a list of positions. Shapes: x `[…, n, …]`, index `[m]` → `[…, m, …]`. */
 export function indexSelect(name: string, x: Tensor, axis: number, index: Tensor): Tensor {
   if (index.rank !== 1) throw new ShapeError(name, `the index must have one axis, got [${index.shape}].`);
+  if (x.rank === 0) throw new IndexError(name, "a single number has no axis to select from.");
   const shape = x.shape.map((size, i) => (i === axis ? index.shape[0] : size));
   const column = index.reshape(shape.map((size, i) => (i === axis ? size : 1)));
   return apply(gatherOp, [x, column.expand(shape)], { name, axis });

@@ -1,7 +1,7 @@
 import type { Backend, View } from "../../backend/backend.ts";
 import { DTypeError, ShapeError } from "../../backend/errors.ts";
 import { call, input, Kernel } from "../../backend/expr.ts";
-import { broadcastShapes, contiguousStrides, type Shape, sameShape } from "../../backend/shape.ts";
+import { broadcastShapes, contiguousStrides, type Shape, sameShape, sizeOf } from "../../backend/shape.ts";
 import { apply } from "../apply.ts";
 import type { Tensor } from "../tensor.ts";
 import type { Op } from "./op.ts";
@@ -76,15 +76,16 @@ export function linear(x: Tensor, weight: Tensor, bias?: Tensor): Tensor {
   if (x.rank === 2) return apply(linearOp, inputs, undefined);
   if (x.rank === 0) throw new ShapeError("linear", `input [] does not fit weight [${weight.shape}].`);
   const lead = x.shape.slice(0, -1);
-  const rows = x.reshape([-1, x.shape[x.rank - 1]]); // [...b, in] → [b, in]
+  const rows = x.reshape([sizeOf(lead), x.shape[x.rank - 1]]); // [...b, in] → [b, in]
   return apply(linearOp, [rows, ...inputs.slice(1)], undefined).reshape([...lead, weight.shape[0]]);
 }
 
 function batched(a: Tensor, b: Tensor): Tensor {
   if (a.rank === 2 && b.rank === 2) return apply(matmulOp, [a, b], undefined);
   if (b.rank === 2) {
-    const rows = apply(matmulOp, [a.reshape([-1, a.shape[a.rank - 1]]), b], undefined); // one product for all batches
-    return rows.reshape([...a.shape.slice(0, -1), b.shape[1]]);
+    const lead = a.shape.slice(0, -1);
+    const rows = apply(matmulOp, [a.reshape([sizeOf(lead), b.shape[0]]), b], undefined); // one product for all batches
+    return rows.reshape([...lead, b.shape[1]]);
   }
   const batch = broadcastShapes("matmul", [a.shape.slice(0, -2), b.shape.slice(0, -2)]);
   const stretch = (x: Tensor): Tensor => x.expand([...batch, ...x.shape.slice(-2)]);

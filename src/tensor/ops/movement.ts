@@ -80,15 +80,13 @@ export const catOp: Op<{ axis: number }> = {
   saves: "nothing",
   infer(inputs, { axis }) {
     const [first] = inputs;
+    if (first.rank === 0) throw new ShapeError("cat", "single numbers have no axis to stand along; use stack().");
     for (const x of inputs) {
       if (x.rank !== first.rank || x.shape.some((size, i) => i !== axis && size !== first.shape[i])) {
         throw new ShapeError(
           "cat",
           `[${first.shape}] and [${x.shape}] do not fit along axis ${axis}; all other sizes must be equal.`,
         );
-      }
-      if (x.dtype !== first.dtype) {
-        throw new ArgumentError("cat", `dtypes differ: ${first.dtype} and ${x.dtype}. Convert with .to(dtype).`);
       }
     }
     const total = inputs.reduce((sum, x) => sum + x.shape[axis], 0);

@@ -40,20 +40,12 @@ const groupShare = new Kernel([mul(x0, x1)], 2); // g·weight
 const groupShareX = new Kernel([mul(mul(x0, x4), mul(sub(x1, x2), x3))], 5); // g·weight·(x − mean)/σ
 // (g·w − s0·Σg·w − x̂·s0·Σg·w·x̂)/σ with the sums given as inputs 5 and 6
 const inputShare = new Kernel(
-  [
-    mul(
-      sub(sub(mul(x0, x4), mul(input(5), scalar(0))), mul(mul(mul(sub(x1, x2), x3), input(6)), scalar(0))),
-      x3,
-    ),
-  ],
+  [mul(sub(sub(mul(x0, x4), mul(input(5), scalar(0))), mul(mul(mul(sub(x1, x2), x3), input(6)), scalar(0))), x3)],
   7,
   1,
 );
 const moving = new Kernel(
-  [
-    add(x0, mul(sub(x2, x0), scalar(0))),
-    add(x1, mul(sub(mul(x3, scalar(1)), x1), scalar(0))),
-  ],
+  [add(x0, mul(sub(x2, x0), scalar(0))), add(x1, mul(sub(mul(x3, scalar(1)), x1), scalar(0)))],
   4,
   2,
 );
@@ -91,7 +83,12 @@ export const normOp: Op<NormOptions> = {
     }
     const scale = scaleFor(v, weight, options);
     const shift = bias === undefined ? zero(x) : seen(bias, options.affine);
-    backend.map(options.relu ? normalizeRelu : normalize, [seen(x, options.shape), m, scale, shift], [seen(out, options.shape)], []);
+    backend.map(
+      options.relu ? normalizeRelu : normalize,
+      [seen(x, options.shape), m, scale, shift],
+      [seen(out, options.shape)],
+      [],
+    );
     backend.release(scale.storage);
   },
   backward(context) {
@@ -165,7 +162,10 @@ function affineOf(
 }
 
 /** Where weight and bias stand among the inputs; −1 where they are not. */
-function positionsOf({ hasWeight, hasBias }: Pick<NormOptions, "hasWeight" | "hasBias">): { weight: number; bias: number } {
+function positionsOf({ hasWeight, hasBias }: Pick<NormOptions, "hasWeight" | "hasBias">): {
+  weight: number;
+  bias: number;
+} {
   return { weight: hasWeight ? 3 : -1, bias: hasBias ? (hasWeight ? 4 : 3) : -1 };
 }
 

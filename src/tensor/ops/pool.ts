@@ -62,7 +62,14 @@ export const maxPoolOp: Op<PoolOptions> = {
     const largest = behind(out, kernel);
     backend.reduce("max", identity, [values], full, largest, []);
     const stretched: View = { ...largest, shape: full };
-    backend.reduce("min", winner, [values, stretched, windowed(positions, full, windows)], full, behind(indices, kernel), []);
+    backend.reduce(
+      "min",
+      winner,
+      [values, stretched, windowed(positions, full, windows)],
+      full,
+      behind(indices, kernel),
+      [],
+    );
   },
   backward({ gradient, outputs: [, indices], inputSpecs: [{ shape, dtype }] }) {
     const { backend } = gradient.storage;
@@ -80,7 +87,8 @@ export const maxPoolOp: Op<PoolOptions> = {
       return [out];
     }
     out._fill(0);
-    if (gradient.numel() > 0) backend.scatterAdd("maxPool", plane(out), plane(indices), 2, plane(gradient.contiguous()));
+    if (gradient.numel() > 0)
+      backend.scatterAdd("maxPool", plane(out), plane(indices), 2, plane(gradient.contiguous()));
     return [out];
   },
 };

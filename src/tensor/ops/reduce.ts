@@ -4,6 +4,7 @@ import { ShapeError } from "../../backend/errors.ts";
 import { call, type Expr, type ExprLike, input, Kernel } from "../../backend/expr.ts";
 import { broadcastShapes, contiguousStrides, type Shape, sizeOf } from "../../backend/shape.ts";
 import { apply } from "../apply.ts";
+import { isGradEnabled } from "../autograd/mode.ts";
 import type { Tensor } from "../tensor.ts";
 import { div, mul, sub } from "./derivative.ts";
 import { define, ElementwiseOp } from "./elementwise.ts";
@@ -79,6 +80,14 @@ export const rootOp = define("norm", 1, ([x]) => call("sqrt", x), {
   derivative: ([x], g) => [call("where", call("equal", x, 0), 0, div(g, mul(2, call("sqrt", x))))],
 });
 
+/** x^s with gradient 0 at 0, for norms of other orders. */
+export const powerNormOp = define("norm", 2, ([x, s]) => call("pow", x, s), {
+  derivative: ([x, s], g) => [
+    call("where", call("equal", x, 0), 0, mul(g, mul(s, call("pow", x, sub(s, 1))))),
+    0,
+  ],
+});
+
 /** Largest or smallest over axes; equal winners share the gradient. */
 export const extremeOp: Op<{ kind: "max" | "min"; axes: readonly number[]; keepDims: boolean }> = {
   name: "amax",
@@ -138,8 +147,22 @@ export const cumsumOp: Op<{ axis: number }> = {
   backward: ({ gradient, options: { axis } }) => [gradient.flip(axis).cumsum(axis).flip(axis)],
 };
 
-/** Running product along an axis. */
-export const cumprodOp: Op<{ axis: number }> = {
+/**
+ * Running product along an axis: one scan where nothing is recorded, else doubled products, whose gradient is right also
+ * where factors are 0.
+ */
+export function runningProduct(x: Tensor, axis: number): Tensor {
+  if (!(x.requiresGrad && isGradEnabled())) return apply(cumprodOp, [x], { axis });
+  const size = x.shape[axis] ?? 1;
+  let result = x;
+  for (let reach = 1; reach < size; reach *= 2) {
+    const lead = x.slice(axis, 0, reach).detach()._filled(1);
+    result = result.mul(lead.cat([result.slice(axis, 0, size - reach)], axis));
+  }
+  return result === x ? x.clone() : result;
+}
+
+const cumprodOp: Op<{ axis: number }> = {
   name: "cumprod",
   saves: "nothing",
   infer: ([x]) => [{ shape: x.shape, dtype: dtypes[x.dtype].kind === "float" ? x.dtype : "int32" }],
@@ -203,7 +226,7 @@ function contextOf<O>(context: BackwardContext<O>): BackwardContext<O> {
 function exclusiveProduct(x: Tensor, axis: number): Tensor {
   const size = x.shape[axis];
   const one = x.slice(axis, 0, 1)._filled(1);
-  return size === 1 ? one : one.cat([apply(cumprodOp, [x.slice(axis, 0, size - 1)], { axis })], axis);
+  return size < 2 ? one : one.cat([runningProduct(x.slice(axis, 0, size - 1), axis)], axis);
 }
 
 function requireElements(operation: string, shape: Shape, axes: readonly number[]): void {

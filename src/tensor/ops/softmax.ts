@@ -2,6 +2,7 @@ import type { Backend } from "../../backend/backend.ts";
 import { DTypeError, IndexError, ShapeError } from "../../backend/errors.ts";
 import { call, constant, input, Kernel } from "../../backend/expr.ts";
 import { contiguousStrides } from "../../backend/shape.ts";
+import { isGradEnabled } from "../autograd/mode.ts";
 import type { Tensor } from "../tensor.ts";
 import { requireFloat } from "./elementwise.ts";
 import type { Op } from "./op.ts";
@@ -88,6 +89,10 @@ export const crossEntropyOp: Op<{ ignoreIndex: number }> = {
     backend.map(maskedDifference, [lse, flat(picked, [logits.shape[0]]), counted], [losses], []);
   },
   backward({ gradient, inputs: [logits, targets], outputs: [, lse], options: { ignoreIndex } }) {
+    if (isGradEnabled()) {
+      const counted = gradient.mul(targets.ne(ignoreIndex)).unsqueeze(1);
+      return [logits.softmax(1).sub(oneHot(logits, targets)).mul(counted)];
+    }
     const out = logits._empty(logits.shape, logits.dtype);
     const { backend } = logits.storage;
     const { crossEntropyBackward } = backend.fast;

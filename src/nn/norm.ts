@@ -1,0 +1,184 @@
+import type { Shape } from "../backend/shape.ts";
+import { noGrad } from "../tensor/autograd/mode.ts";
+import { ones, type TensorOptions, zeros } from "../tensor/create.ts";
+import { batchNorm, groupNorm, instanceNorm, layerNorm } from "../tensor/norm.ts";
+import type { Tensor } from "../tensor/tensor.ts";
+import { checkSize } from "./arguments.ts";
+import { Module } from "./module.ts";
+import { Buffer, Parameter } from "./parameter.ts";
+
+/** Options of normalisation layers. */
+export interface NormLayerOptions extends Pick<TensorOptions, "device" | "dtype"> {
+  /** Added to the variance. Default 1e-5. */
+  readonly eps?: number;
+  /** Whether to learn a scale and a shift. Default true. */
+  readonly affine?: boolean;
+}
+
+/** Options of {@link BatchNorm2d} and its kin. */
+export interface BatchNormLayerOptions extends NormLayerOptions {
+  /** Share of the newest batch in the running statistics; null for the mean over all batches. Default 0.1. */
+  readonly momentum?: number | null;
+  /** Whether to keep running statistics for use outside training. Default true; false for instance norm. */
+  readonly trackRunningStats?: boolean;
+}
+
+/** Scale, shift and running statistics, as batch and instance norm have them. */
+abstract class RunningNorm extends Module {
+  readonly channels: number;
+  readonly eps: number;
+  readonly momentum: number | null;
+  weight: Parameter | undefined;
+  bias: Parameter | undefined;
+  runningMean: Buffer | undefined;
+  runningVar: Buffer | undefined;
+  numBatchesTracked: Buffer | undefined;
+
+  constructor(channels: number, options: BatchNormLayerOptions) {
+    super();
+    const { eps = 1e-5, affine = true, momentum = 0.1, trackRunningStats = true, ...placement } = options;
+    this.channels = checkSize("norm layer", "channels", channels);
+    this.eps = eps;
+    this.momentum = momentum;
+    this.weight = affine ? new Parameter(ones([channels], placement)) : undefined;
+    this.bias = affine ? new Parameter(zeros([channels], placement)) : undefined;
+    if (!trackRunningStats) return;
+    this.runningMean = new Buffer(zeros([channels], placement));
+    this.runningVar = new Buffer(ones([channels], placement));
+    this.numBatchesTracked = new Buffer(zeros([], { ...placement, dtype: "int32" }));
+  }
+
+  override describe(): string {
+    return `${this.channels}, eps=${this.eps}, momentum=${this.momentum}`;
+  }
+
+  /** Counts the batch and gives its share in the running statistics. */
+  protected share(): number {
+    const counter = this.numBatchesTracked;
+    if (counter === undefined || !this.training) return this.momentum ?? 0;
+    noGrad(() => counter.add_(1));
+    return this.momentum ?? 1 / counter.item();
+  }
+}
+
+abstract class BatchNormNd extends RunningNorm {
+  constructor(channels: number, options: BatchNormLayerOptions = {}) {
+    super(channels, options);
+  }
+
+  forward(x: Tensor): Tensor {
+    const { weight, bias, runningMean, runningVar, eps } = this;
+    const training = this.training || runningMean === undefined;
+    return batchNorm(x, { weight, bias, runningMean, runningVar, eps, training, momentum: this.share() });
+  }
+}
+
+/** Batch normalisation of features or sequences. Shapes: `[n, c]` or `[n, c, length]`. @see PyTorch: `nn.BatchNorm1d`. */
+export class BatchNorm1d extends BatchNormNd {}
+
+/**
+ * Batch normalisation of images: per channel, over the batch in training, by running statistics otherwise.
+ *
+ * Shapes: `[n, c, h, w]` → the same.
+ *
+ * @see Ioffe and Szegedy 2015, https://arxiv.org/abs/1502.03167. PyTorch: `nn.BatchNorm2d`.
+ * @example
+ * const layer = new nn.BatchNorm2d(2);
+ * layer.forward(randn([8, 2, 4, 4]));
+ * layer.numBatchesTracked?.item(); // => 1
+ */
+export class BatchNorm2d extends BatchNormNd {}
+
+/** Batch normalisation of volumes. Shapes: `[n, c, d, h, w]`. @see PyTorch: `nn.BatchNorm3d`. */
+export class BatchNorm3d extends BatchNormNd {}
+
+abstract class InstanceNormNd extends RunningNorm {
+  constructor(channels: number, options: BatchNormLayerOptions = {}) {
+    super(channels, { affine: false, trackRunningStats: false, ...options });
+  }
+
+  forward(x: Tensor): Tensor {
+    const { weight, bias, runningMean, runningVar, eps } = this;
+    const training = this.training || runningMean === undefined;
+    return instanceNorm(x, { weight, bias, runningMean, runningVar, eps, training, momentum: this.share() });
+  }
+}
+
+/** Normalisation of each sequence and channel by itself. @see PyTorch: `nn.InstanceNorm1d`. */
+export class InstanceNorm1d extends InstanceNormNd {}
+
+/**
+ * Normalisation of each image and channel by itself. Shapes: `[n, c, h, w]`.
+ *
+ * @see Ulyanov et al. 2016, https://arxiv.org/abs/1607.08022. PyTorch: `nn.InstanceNorm2d`.
+ */
+export class InstanceNorm2d extends InstanceNormNd {}
+
+/** Normalisation of each volume and channel by itself. @see PyTorch: `nn.InstanceNorm3d`. */
+export class InstanceNorm3d extends InstanceNormNd {}
+
+/**
+ * Normalisation of each sample over its last axes.
+ *
+ * Shapes: `[…, ...normalizedShape]` → the same.
+ *
+ * @see Ba et al. 2016, https://arxiv.org/abs/1607.06450. PyTorch: `nn.LayerNorm`.
+ * @example
+ * new nn.LayerNorm(2).forward(tensor([[1, 3]])).round().toArray(); // => [[-1, 1]]
+ */
+export class LayerNorm extends Module {
+  readonly normalizedShape: Shape;
+  readonly eps: number;
+  weight: Parameter | undefined;
+  bias: Parameter | undefined;
+
+  constructor(normalizedShape: number | Shape, { eps = 1e-5, affine = true, ...placement }: NormLayerOptions = {}) {
+    super();
+    this.normalizedShape = typeof normalizedShape === "number" ? [normalizedShape] : normalizedShape;
+    this.eps = eps;
+    this.weight = affine ? new Parameter(ones(this.normalizedShape, placement)) : undefined;
+    this.bias = affine ? new Parameter(zeros(this.normalizedShape, placement)) : undefined;
+  }
+
+  forward(x: Tensor): Tensor {
+    const { weight, bias, eps } = this;
+    return layerNorm(x, this.normalizedShape, { weight, bias, eps });
+  }
+
+  override describe(): string {
+    return `[${this.normalizedShape}], eps=${this.eps}`;
+  }
+}
+
+/**
+ * Normalisation of each sample over groups of channels.
+ *
+ * Shapes: `[n, c, …]` → the same.
+ *
+ * @see Wu and He 2018, https://arxiv.org/abs/1803.08494. PyTorch: `nn.GroupNorm`.
+ */
+export class GroupNorm extends Module {
+  readonly groups: number;
+  readonly channels: number;
+  readonly eps: number;
+  weight: Parameter | undefined;
+  bias: Parameter | undefined;
+
+  constructor(groups: number, channels: number, { eps = 1e-5, affine = true, ...placement }: NormLayerOptions = {}) {
+    super();
+    this.groups = checkSize("GroupNorm", "groups", groups);
+    this.channels = checkSize("GroupNorm", "channels", channels);
+    this.eps = eps;
+    this.weight = affine ? new Parameter(ones([channels], placement)) : undefined;
+    this.bias = affine ? new Parameter(zeros([channels], placement)) : undefined;
+  }
+
+  forward(x: Tensor): Tensor {
+    const { weight, bias, eps } = this;
+    return groupNorm(x, this.groups, { weight, bias, eps });
+  }
+
+  override describe(): string {
+    return `${this.groups}, ${this.channels}, eps=${this.eps}`;
+  }
+}

@@ -1,0 +1,73 @@
+import type { Tensor } from "../tensor/tensor.ts";
+import { ReLU } from "./activation.ts";
+import { type Layer, Sequential } from "./containers.ts";
+import { Conv2d } from "./conv.ts";
+import { Identity } from "./linear.ts";
+import { Module } from "./module.ts";
+import { BatchNorm2d } from "./norm.ts";
+import { AvgPool2d } from "./pool.ts";
+
+const makeReLU = (): Layer => new ReLU();
+const makeBatchNorm = (channels: number): Layer => new BatchNorm2d(channels);
+
+/** Options of {@link convBlock} and {@link ResBlock}. */
+export interface ConvBlockOptions {
+  /** Default 2 for convBlock, 1 for ResBlock. */
+  readonly stride?: number;
+  /** Default 3. */
+  readonly kernelSize?: number;
+  /** Makes the activation; null for none. Default ReLU. */
+  readonly activation?: (() => Layer) | null;
+  /** Makes the normalisation for a number of channels; null for none. Default batch norm. */
+  readonly norm?: ((channels: number) => Layer) | null;
+}
+
+/**
+ * Convolution, normalisation, activation, with padding that keeps the size at stride 1.
+ *
+ * @see miniai: `conv`. Differs: no bias before a normalisation, which would take it away again.
+ * @example
+ * nn.convBlock(1, 8).forward(zeros([2, 1, 28, 28])).shape; // => [2, 8, 14, 14]
+ */
+export function convBlock(inChannels: number, outChannels: number, options: ConvBlockOptions = {}): Sequential {
+  const { stride = 2, kernelSize = 3, activation = makeReLU, norm = makeBatchNorm } = options;
+  const padding = Math.floor(kernelSize / 2);
+  const conv = new Conv2d(inChannels, outChannels, kernelSize, { stride, padding, bias: norm === null });
+  const layers: Layer[] = [conv];
+  if (norm !== null) layers.push(norm(outChannels));
+  if (activation !== null) layers.push(activation());
+  return new Sequential(...layers);
+}
+
+/**
+ * Two convolutions beside a short cut: activation(convs(x) + identity(x)).
+ *
+ * The identity is pooled where the stride is above 1 and goes through a 1×1 convolution where channels change.
+ *
+ * @see miniai: `ResBlock`. He et al. 2015, https://arxiv.org/abs/1512.03385.
+ * @example
+ * new nn.ResBlock(8, 16, { stride: 2 }).forward(zeros([2, 8, 28, 28])).shape; // => [2, 16, 14, 14]
+ */
+export class ResBlock extends Module {
+  readonly convs: Sequential;
+  readonly idconv: Layer;
+  readonly pool: Layer;
+  readonly activation: Layer;
+
+  constructor(inChannels: number, outChannels: number, options: ConvBlockOptions = {}) {
+    super();
+    const { stride = 1, kernelSize = 3, activation = makeReLU, norm = makeBatchNorm } = options;
+    this.convs = new Sequential(
+      convBlock(inChannels, outChannels, { stride: 1, kernelSize, activation, norm }),
+      convBlock(outChannels, outChannels, { stride, kernelSize, activation: null, norm }),
+    );
+    const narrow = { kernelSize: 1, stride: 1, activation: null, norm: null };
+    this.idconv = inChannels === outChannels ? new Identity() : convBlock(inChannels, outChannels, narrow);
+    this.pool = stride === 1 ? new Identity() : new AvgPool2d(stride, { ceilMode: true });
+    this.activation = activation === null ? new Identity() : activation();
+  }
+
+  forward(x: Tensor): Tensor {
+    return this.activation.forward(this.convs.forward(x).add(this.idconv.forward(this.pool.forward(x))));
+  }
+}
