@@ -161,6 +161,7 @@ async function syncFolder(folder: string): Promise<void> {
  */
 export function loadAddon(candidates: readonly string[]): { readonly module: unknown } | { readonly reason: string } {
   const require = createRequire(import.meta.url);
+  if (process.env["OMP_WAIT_POLICY"] === undefined) process.env["GOMP_SPINCOUNT"] ??= "500"; // docs/decisions/0002
   for (const candidate of candidates) {
     const path = candidate.startsWith("file:") ? fileURLToPath(candidate) : candidate;
     try {
