@@ -13,6 +13,7 @@
 #include <exception>
 
 #include "kernels.h"
+#include "signals.h"
 #include "ops.h"
 #include "threads.h"
 
@@ -37,6 +38,18 @@ constexpr KernelEntry kKernels[] = {
     {"crossEntropy", crossEntropyKernel},
     {"crossEntropyBackward", crossEntropyBackwardKernel},
     {"softmax", softmaxKernel},
+    {"convolution", convolutionKernel},
+    {"convolutionData", convolutionDataKernel},
+    {"convolutionWeight", convolutionWeightKernel},
+    {"maxPool", maxPoolKernel},
+    {"maxPoolBackward", maxPoolBackwardKernel},
+    {"averagePool", averagePoolKernel},
+    {"averagePoolBackward", averagePoolBackwardKernel},
+    {"columnMoments", columnMomentsKernel},
+    {"normalizeColumns", normalizeColumnsKernel},
+    {"normalizeColumnsBackward", normalizeColumnsBackwardKernel},
+    {"layerNorm", layerNormKernel},
+    {"layerNormBackward", layerNormBackwardKernel},
 };
 
 struct Environment {
@@ -120,7 +133,10 @@ napi_value setThreads(napi_env env, napi_callback_info info) {
   if (napi_get_value_int32(env, firstArgument(env, info), &threads) != napi_ok || threads < 0 || threads > 1024) {
     return fail(env, "kindling addon: setThreads takes a number from 0 to 1024");
   }
-  if (threads > 0) omp_set_num_threads(threads);
+  if (threads > 0) {
+    omp_set_num_threads(threads);
+    startPool();
+  }
   napi_value value = nullptr;
   napi_create_int32(env, omp_get_max_threads(), &value);
   return value;
@@ -162,6 +178,7 @@ napi_value initialize(napi_env env, napi_value exports) {
   if (const char* feature = missingFeature()) {
     return fail(env, (std::string("built for another processor (this one has no ") + feature + ")").c_str());
   }
+  startPool();
   static const bool tuned = (tuneMalloc(), true);
   (void)tuned;
   auto* environment = new Environment();

@@ -6,6 +6,7 @@
 
 #include "block.h"
 #include "kernels.h"
+#include "signals.h"
 #include "threads.h"
 
 namespace kindling {
@@ -67,6 +68,7 @@ void check(dnnl_status_t status) {
 }
 
 dnnl_status_t sgemm(const Matrix& a, const Matrix& b, int64_t m, int64_t n, int64_t k, float beta, float* out, int64_t lead) {
+  const SignalsHeld held;
   return dnnl_sgemm(a.transposed ? 'T' : 'N', b.transposed ? 'T' : 'N', m, n, k, 1.0f, a.data, a.lead, b.data, b.lead,
                     beta, out, lead);
 }

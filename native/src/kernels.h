@@ -11,6 +11,8 @@
 
 namespace kindling {
 
+class Primitives;
+
 // What one environment (the main thread, or a worker) owns.
 struct Context {
   std::vector<std::unique_ptr<Program>> programs;
@@ -19,6 +21,9 @@ struct Context {
   // Kept between calls for their memory.
   std::deque<Evaluation<float>> floats;
   std::deque<Evaluation<double>> doubles;
+  std::shared_ptr<Primitives> primitives;  // made on first use
+
+  Primitives& dnn();
 
   const Program& program(Reader& reader) {
     return *programs[static_cast<size_t>(reader.integer(0, static_cast<int64_t>(programs.size()) - 1))];
@@ -45,6 +50,18 @@ double matmulKernel(Context& context, Reader& reader);
 double crossEntropyKernel(Context& context, Reader& reader);
 double crossEntropyBackwardKernel(Context& context, Reader& reader);
 double softmaxKernel(Context& context, Reader& reader);
+double convolutionKernel(Context& context, Reader& reader);
+double convolutionDataKernel(Context& context, Reader& reader);
+double convolutionWeightKernel(Context& context, Reader& reader);
+double maxPoolKernel(Context& context, Reader& reader);
+double maxPoolBackwardKernel(Context& context, Reader& reader);
+double averagePoolKernel(Context& context, Reader& reader);
+double averagePoolBackwardKernel(Context& context, Reader& reader);
+double columnMomentsKernel(Context& context, Reader& reader);
+double normalizeColumnsKernel(Context& context, Reader& reader);
+double normalizeColumnsBackwardKernel(Context& context, Reader& reader);
+double layerNormKernel(Context& context, Reader& reader);
+double layerNormBackwardKernel(Context& context, Reader& reader);
 
 void tuneMalloc();
 // Asks for huge pages under a big block that has not been touched yet.

@@ -70,7 +70,7 @@ export interface FastKernels {
   maxPool(x: View, kernel: readonly number[], windows: Windows, out: View, indices: View): void;
 
   /** Its gradient. Shapes: gradient and indices `[n, c, …places]` → out `[n, c, …size]`. */
-  maxPoolBackward(gradient: View, indices: View, out: View): void;
+  maxPoolBackward(gradient: View, indices: View, kernel: readonly number[], windows: Windows, out: View): void;
 
   /**
    * Mean of each window, float32; `scales[axis][place]` is one divided by the number of elements counted along that axis.

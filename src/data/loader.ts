@@ -1,4 +1,5 @@
 import { ArgumentError } from "../backend/errors.ts";
+import type { Tensor } from "../tensor/index.ts";
 import { type Collated, collate } from "./collate.ts";
 import type { Awaitable, Dataset } from "./dataset.ts";
 import { BatchSampler, checkCount, RandomSampler, type Sampler, SequentialSampler } from "./sampler.ts";
@@ -69,7 +70,7 @@ export interface LoaderOptions<Item, Batch> {
  * loader.length; // => 3
  * for await (const [x, y] of loader) x.shape[0] === y.shape[0]; // => true
  */
-export class DataLoader<Item, Batch = Collated<Item>> implements Loader<Batch> {
+export class DataLoader<Item = readonly [Tensor, Tensor], Batch = Collated<Item>> implements Loader<Batch> {
   readonly dataset: Dataset<Item>;
   readonly #batches: BatchSampler;
   readonly #options: LoaderOptions<Item, Batch>;

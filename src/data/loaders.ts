@@ -1,3 +1,4 @@
+import type { Tensor } from "../tensor/index.ts";
 import type { Collated } from "./collate.ts";
 import type { Dataset } from "./dataset.ts";
 import { DataLoader, type Loader, type LoaderOptions } from "./loader.ts";
@@ -21,7 +22,7 @@ export interface DataLoadersOptions<Item, Batch> extends LoaderOptions<Item, Bat
  * const dls = DataLoaders.fromDatasets(data.slice(0, 80), data.slice(80), { batchSize: 16 });
  * [dls.train.length, dls.valid.length]; // => [5, 1]
  */
-export class DataLoaders<Batch> {
+export class DataLoaders<Batch = readonly [Tensor, Tensor]> {
   readonly train: Loader<Batch>;
   readonly valid: Loader<Batch>;
   /** A third part, kept back until the end, where there is one. */

@@ -1,4 +1,12 @@
 export {
+  type CheckpointContent,
+  type LoadedCheckpoint,
+  loadCheckpoint,
+  type SaveOptions,
+  saveCheckpoint,
+} from "./checkpoint.ts";
+export type { Json } from "./json.ts";
+export {
   loadSafetensors,
   type NamedTensors,
   parseSafetensors,

@@ -17,7 +17,7 @@ export function parseJson(text: string): Json {
 }
 
 /** Whether a value is an object, not a list. */
-export function isRecord(value: unknown): value is { readonly [key: string]: Json } {
+export function isRecord(value: Json | undefined): value is { readonly [key: string]: Json } {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 

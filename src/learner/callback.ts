@@ -1,12 +1,12 @@
 import { warn } from "#platform";
+import type { Json } from "../io/json.ts";
 import type { Phase } from "./cancel.ts";
 import type { Learner } from "./learner.ts";
 
+export type { Json } from "../io/json.ts";
+
 /** A value, or a promise of it. */
 export type Awaitable<T> = T | Promise<T>;
-
-/** Plain data that survives a checkpoint. */
-export type Json = string | number | boolean | null | readonly Json[] | { readonly [key: string]: Json };
 
 type Handler = (learn: Learner) => Awaitable<void>;
 type EventName = `${"before" | "after" | "afterCancel" | "cleanup"}${Capitalize<Phase>}` | "afterPredict" | "afterLoss";

@@ -75,7 +75,7 @@ export class Dispatcher {
    *
    * @returns whether the body ran to its end.
    */
-  *phase(phase: Phase, body: () => Steps<void>): Steps<boolean> {
+  *phase(phase: Phase, body: () => Steps<void> | Awaitable<void>): Steps<boolean> {
     const event = names[phase];
     const reached = { count: 0 };
     const isInner = this._active.has(phase);
@@ -87,7 +87,9 @@ export class Dispatcher {
         const before = this.run(event.before, this.entriesOf(event.before), 0, undefined, reached);
         if (before !== undefined) yield before;
         reached.count = this._callbacks.length;
-        yield* body();
+        const running = body();
+        if (running instanceof Promise) yield running;
+        else if (running !== undefined) yield* running;
         finished = true;
       } catch (error) {
         if (!(error instanceof Cancel && error.phase === phase)) throw this.located(error, phase, undefined);

@@ -1,7 +1,7 @@
 import { ArgumentError } from "../backend/errors.ts";
+import { Buffer, Parameter } from "../nn/parameter.ts";
 import { schedCos, schedNo } from "../optim/schedules/annealers.ts";
 import { combineScheds, createPhases } from "../optim/schedules/phases.ts";
-import { Buffer, Parameter } from "../nn/parameter.ts";
 import { OneCycle, type OneCycleOptions } from "./callbacks/oneCycle.ts";
 import { ParamScheduler } from "./callbacks/paramScheduler.ts";
 import type { Learner } from "./learner.ts";

@@ -1,5 +1,20 @@
-export { type Callback, type Event, type Events, type Json } from "./callback.ts";
+export type { Callback, Event, Events, Json } from "./callback.ts";
+export {
+  ActivationStats,
+  type ActivationStatsOptions,
+  type LayerActivations,
+} from "./callbacks/activationStats.ts";
+export {
+  GradientStats,
+  type GradientStatsOptions,
+  type ParameterStats,
+  type TensorStats,
+} from "./callbacks/gradientStats.ts";
+export { LrFinder, type LrFindOptions, LrFindResult } from "./callbacks/lrFinder.ts";
+export { Checkpoint, type CheckpointOptions } from "./callbacks/checkpoint.ts";
 export { MetricsCallback } from "./callbacks/metrics.ts";
+export { OneCycle, type OneCycleOptions } from "./callbacks/oneCycle.ts";
+export { ParamScheduler, type Schedules } from "./callbacks/paramScheduler.ts";
 export { Progress, type ProgressOptions } from "./callbacks/progress.ts";
 export { type EpochRecord, type Figures, Recorder } from "./callbacks/recorder.ts";
 export { TerminateOnNan } from "./callbacks/terminateOnNan.ts";
@@ -13,7 +28,11 @@ export {
   CancelStep,
   type Phase,
 } from "./cancel.ts";
+export { type ExportOptions, loadLearner, type NamedTransform, Predictor, type TransformMaker } from "./export.ts";
+export type { Preds, PredsOptions } from "./inference.ts";
+export { abortOnInterrupt } from "./interrupt.ts";
 export { type TrainingContext, trainingContext } from "./dispatch.ts";
+export type { FineTuneOptions, FitFlatCosOptions, FitOneCycleOptions } from "./fitPolicies.ts";
 export {
   type FitOptions,
   Learner,
@@ -23,9 +42,17 @@ export {
   type Splitter,
   type TensorLoader,
 } from "./learner.ts";
-export { accuracy, averaged, type BatchMetric, type Metric, type MetricBatch, MeanMetric, meanLoss } from "./metrics.ts";
 export type { ClassOptions, TwoClassOptions } from "./metrics/classes.ts";
 export { ConfusionMatrix, type CountingOptions } from "./metrics/confusionMatrix.ts";
 export { meanAbsoluteError, meanSquaredError, Perplexity, RootMeanSquaredError } from "./metrics/means.ts";
 export { type ClassScoreOptions, Dice, F1, Precision, Recall } from "./metrics/precisionRecall.ts";
-export { topKAccuracy } from "./metrics/topKAccuracy.ts";
+export { topKAccuracy } from "./metrics/topK.ts";
+export {
+  accuracy,
+  averaged,
+  type BatchMetric,
+  MeanMetric,
+  type Metric,
+  type MetricBatch,
+  meanLoss,
+} from "./metrics.ts";

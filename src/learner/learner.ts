@@ -1,10 +1,7 @@
-import { yieldToEvents } from "#platform";
 import { ArgumentError } from "../backend/errors.ts";
 import type { Module } from "../nn/module.ts";
 import type { Optimizer, OptimizerFactory } from "../optim/optimizer.ts";
 import { sgd } from "../optim/sgd.ts";
-import { enableGrad, noGrad } from "../tensor/autograd/mode.ts";
-import { getRandomState, setRandomState } from "../tensor/random.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { type Callback, type Event, warnNearMisses } from "./callback.ts";
 import { MetricsCallback } from "./callbacks/metrics.ts";
@@ -12,15 +9,17 @@ import { Progress } from "./callbacks/progress.ts";
 import { Recorder } from "./callbacks/recorder.ts";
 import { type LrFindOptions, type LrFindResult, lrFind } from "./callbacks/lrFinder.ts";
 import { TerminateOnNan } from "./callbacks/terminateOnNan.ts";
-import { CancelFit } from "./cancel.ts";
 import { Dispatcher } from "./dispatch.ts";
+import { exportLearner, type ExportOptions } from "./export.ts";
 import * as policies from "./fitPolicies.ts";
+import { getPreds, type Preds, type PredsOptions, predictFor, validate } from "./inference.ts";
+import { runFit } from "./loop.ts";
 import type { FitOptions, LearnerOptions, LoaderPair, LossFunction, Splitter, TensorLoader } from "./options.ts";
+import { loadFrom, resumeFrom, saveTo } from "./resume.ts";
+import { LoopState } from "./state.ts";
+import { drive } from "./steps.ts";
 
 export type { FitOptions, LearnerOptions, LoaderPair, LossFunction, Splitter, TensorLoader } from "./options.ts";
-
-/** The longest the event loop waits for its turn while batches are short, in milliseconds. */
-const turn = 25;
 
 /**
  * Brings data, model, loss and optimizer together and runs the training loop, which callbacks open up.
@@ -35,7 +34,7 @@ const turn = 25;
  * await learn.fit(2);
  * learn.recorder.records.length; // => 2
  */
-export class Learner {
+export class Learner extends LoopState {
   model: Module<readonly [Tensor], Tensor>;
   dls: LoaderPair;
   lossFunction: LossFunction;
@@ -44,38 +43,19 @@ export class Learner {
   readonly metrics: MetricsCallback;
   readonly recorder: Recorder;
 
-  /** The batch as the loader gave it. */
-  batch: readonly Tensor[] = [];
-  /** Epochs of this fit, and the current one, from 0. */
-  epochs = 0;
-  epoch = 0;
-  /** Whether this is a training pass. */
-  training = false;
-  /** Position in the pass, from 0, and the number of its batches. */
-  iteration = 0;
-  iterations = 0;
-  /** Training batches done in this fit. */
-  steps = 0;
-  /** Why the last fit ended early; undefined when it did not. */
-  stopReason: string | undefined;
-  /** Whether a fit or a validation is going on. */
-  running = false;
-
+  /** Whether `getLoss` is the one here, so that the loss function can be asked for the losses of items. */
+  readonly _hasPlainLoss: boolean;
   private readonly _factory: OptimizerFactory;
   private readonly _splitter: Splitter | undefined;
   private readonly _callbacks: Callback[];
   private _temporary: readonly Callback[] = [];
-  private _dispatcher: Dispatcher | undefined;
   private _optimizer: Optimizer | undefined;
   private _optimized: readonly Tensor[] = [];
-  private _xb: Tensor | undefined;
-  private _yb: Tensor | undefined;
-  private _preds: Tensor | undefined;
-  private _loss: Tensor | undefined;
-  private _lastYield = 0;
-  private _signal: AbortSignal | undefined;
+  private _isOptimizerChecked = false;
+  private _ownDispatcher: Dispatcher | undefined;
 
   constructor(dls: LoaderPair, model: Module<readonly [Tensor], Tensor>, options: LearnerOptions) {
+    super();
     const { loss, optimizer = sgd, lr = 0.01, metrics = {}, callbacks = [], splitter, progress } = options;
     this.dls = dls;
     this.model = model;
@@ -88,49 +68,12 @@ export class Learner {
     this._callbacks = [new TerminateOnNan(), this.metrics, this.recorder];
     if (progress !== false) this._callbacks.push(new Progress({ table: progress ?? "auto" }));
     for (const callback of callbacks) this.addCallback(callback);
-  }
-
-  /** Inputs of the current batch; callbacks may replace them. */
-  get xb(): Tensor {
-    return present(this._xb, "xb", "a batch");
-  }
-  set xb(value: Tensor) {
-    this._xb = value;
-  }
-
-  /** Targets of the current batch; callbacks may replace them. */
-  get yb(): Tensor {
-    return present(this._yb, "yb", "a batch");
-  }
-  set yb(value: Tensor) {
-    this._yb = value;
-  }
-
-  /** Predictions for the current batch, from `afterPredict` on. */
-  get preds(): Tensor {
-    return present(this._preds, "preds", "predict");
-  }
-  set preds(value: Tensor) {
-    this._preds = value;
-  }
-
-  /** Loss of the current batch, from `afterLoss` on; what callbacks add to it is trained on. */
-  get loss(): Tensor {
-    return present(this._loss, "loss", "getLoss");
-  }
-  set loss(value: Tensor) {
-    this._loss = value;
-  }
-
-  /** Where training stands, from 0 at the start of the fit to 1 at its end. */
-  get position(): number {
-    const share = this.training && this.iterations > 0 ? this.iteration / this.iterations : 0;
-    return this.epochs === 0 ? 0 : (this.epoch + share) / this.epochs;
-  }
-
-  /** The pass in words. */
-  get pass(): "training" | "validation" {
-    return this.training ? "training" : "validation";
+    this._hasPlainLoss = this.getLoss === Learner.prototype.getLoss;
+    const predict = this.predict;
+    if (predict !== Learner.prototype.predict) {
+      // A subclass's predict() knows nothing of an argument; with one, inference calls it with x as the batch.
+      this.predict = (x) => (x === undefined ? predict.call(this) : predictFor(this, x));
+    }
   }
 
   /** All callbacks of the present or next fit, in the order they run. */
@@ -140,6 +83,8 @@ export class Learner {
 
   /** The optimizer; it stays from fit to fit, and is made anew when the model's parameters are others. */
   get optimizer(): Optimizer {
+    if (this._isOptimizerChecked && this._optimizer !== undefined) return this._optimizer;
+    this._isOptimizerChecked = this.running; // during a pass they stay the same
     const groups = this._splitter?.(this.model) ?? [this.model.parameters()];
     const params = groups.flat();
     const same = params.length === this._optimized.length && params.every((p, i) => p === this._optimized[i]);
@@ -163,7 +108,7 @@ export class Learner {
     if (this._callbacks.includes(callback)) throw new ArgumentError("addCallback", "this callback was added before.");
     warnNearMisses(callback);
     this._callbacks.push(callback);
-    this._dispatcher = undefined;
+    this._dispatchTo();
     return this;
   }
 
@@ -171,7 +116,7 @@ export class Learner {
   removeCallback(callback: Callback): this {
     const position = this._callbacks.indexOf(callback);
     if (position >= 0) this._callbacks.splice(position, 1);
-    this._dispatcher = undefined;
+    this._dispatchTo();
     return this;
   }
 
@@ -189,13 +134,13 @@ export class Learner {
     if (!Number.isInteger(epochs) || epochs < 0) {
       throw new ArgumentError("fit", `the number of epochs must be a whole number from 0, got ${epochs}.`);
     }
-    await this.exclusively("fit", options.callbacks ?? [], options.signal, async () => {
+    const { callbacks = [], signal, resume } = options;
+    await this._exclusively("fit", { callbacks, signal }, async () => {
       this.optimizer.setHyper("lr", options.lr ?? this.lr);
       this.optimizer.zeroGrad();
-      this.epochs = epochs;
-      this.steps = 0;
-      this.epoch = 0;
-      await this.runFit(0, options);
+      Object.assign(this, { epochs, steps: 0, epoch: 0, stopReason: undefined });
+      const resumed = resume === undefined ? undefined : await resumeFrom(this, resume, epochs);
+      await drive(runFit(this, options, resumed));
     });
   }
 
@@ -210,19 +155,35 @@ export class Learner {
     loader: TensorLoader = this.dls.valid,
     { callbacks = [] }: { readonly callbacks?: readonly Callback[] } = {},
   ): Promise<Record<string, number>> {
-    const random = getRandomState();
-    const { training } = this.model;
-    try {
-      let result: Record<string, number> = {};
-      await this.exclusively("validate", callbacks, undefined, async () => {
-        await this.runPass(loader, false, 0);
-        result = this.metrics.values();
-      });
-      return result;
-    } finally {
-      setRandomState(random);
-      this.model.train(training);
-    }
+    return validate(this, loader, callbacks);
+  }
+
+  /**
+   * The model's predictions for all items of a loader, in the order of the dataset, with targets and losses of items.
+   *
+   * Runs the callbacks' pass and batch events; changes nothing, as {@link validate}.
+   */
+  async getPreds(options: PredsOptions = {}): Promise<Preds> {
+    return getPreds(this, options);
+  }
+
+  /**
+   * Writes model and optimizer to a folder, see {@link saveCheckpoint}; of what it saved there before, nothing is kept.
+   *
+   * @returns the path of the checkpoint.
+   */
+  async save(folder: string): Promise<string> {
+    return saveTo(this, folder);
+  }
+
+  /** Takes over model and optimizer from a folder that {@link save} or a {@link Checkpoint} wrote. */
+  async load(folder: string): Promise<void> {
+    await loadFrom(this, folder);
+  }
+
+  /** Writes the model, and what it takes to use it, as plain files; see {@link loadLearner}. */
+  async export(folder: string, options: ExportOptions = {}): Promise<void> {
+    await exportLearner(this, folder, options);
   }
 
   /** Trains along one cycle: rate up and down, momentum down and up. @see {@link OneCycle} */
@@ -263,9 +224,12 @@ export class Learner {
     return lrFind(this, options);
   }
 
-  /** Predictions for the current batch; subclasses may replace it. */
-  predict(): Tensor {
-    return this.model.forward(this.xb);
+  /**
+   * Predictions for the current batch; subclasses may replace this. With an argument, predictions for that batch of
+   * inputs: in evaluation mode, without gradients, through the callbacks' batch events, and leaving no trace.
+   */
+  predict(x?: Tensor): Tensor {
+    return x === undefined ? this.model.forward(this.xb) : predictFor(this, x);
   }
 
   /** Loss of the current batch; subclasses may replace it. */
@@ -290,19 +254,28 @@ export class Learner {
 
   /** Calls an event of every callback, as the loop does. For subclasses with events of their own timing. */
   protected async publish(event: Event): Promise<void> {
-    await this.dispatcher.publish(event);
+    await this._dispatcher.publish(event);
   }
 
-  private get dispatcher(): Dispatcher {
-    this._dispatcher ??= new Dispatcher(this, [...this._callbacks, ...this._temporary]);
-    return this._dispatcher;
+  get _dispatcher(): Dispatcher {
+    this._ownDispatcher ??= new Dispatcher(this, [...this._callbacks, ...this._temporary]);
+    return this._ownDispatcher;
+  }
+
+  /** Looks anew whether the model's parameters are those of the optimizer. */
+  _recheckOptimizer(): void {
+    this._isOptimizerChecked = false;
+  }
+
+  /** Publishes to these callbacks only, or to all again. */
+  _dispatchTo(callbacks: readonly Callback[] = [...this._callbacks, ...this._temporary]): void {
+    this._ownDispatcher &&= new Dispatcher(this, callbacks, this._ownDispatcher);
   }
 
   /** One run at a time, with callbacks that are there for it only, whatever happens. */
-  private async exclusively(
+  async _exclusively(
     operation: string,
-    callbacks: readonly Callback[],
-    signal: AbortSignal | undefined,
+    { callbacks, signal }: { readonly callbacks: readonly Callback[]; readonly signal?: AbortSignal | undefined },
     run: () => Promise<void>,
   ): Promise<void> {
     if (this.running) throw new ArgumentError(operation, "the learner is running already; await the other call first.");
@@ -311,88 +284,16 @@ export class Learner {
     try {
       callbacks.forEach(warnNearMisses);
       this._temporary = [...callbacks];
-      this._dispatcher = undefined;
+      this._ownDispatcher = undefined;
+      this._isOptimizerChecked = false;
       this._signal = signal;
       await run();
     } finally {
       this.running = false;
       this._temporary = [];
-      this._dispatcher = undefined;
+      this._ownDispatcher = undefined;
+      this._isOptimizerChecked = false;
       this._signal = undefined;
     }
   }
-
-  private async runFit(start: number, { train = true, valid = true }: FitOptions): Promise<void> {
-    this.stopReason = undefined;
-    const { training } = this.model;
-    try {
-      await this.dispatcher.runPhase("fit", async () => {
-        for (this.epoch = start; this.epoch < this.epochs; this.epoch++) {
-          await this.dispatcher.runPhase("epoch", async () => {
-            if (train) await this.runPass(this.dls.train, true, 0);
-            if (valid) await this.runPass(this.dls.valid, false, 0);
-          });
-        }
-      });
-    } finally {
-      this.model.train(training);
-      this.training = false;
-    }
-  }
-
-  private async runPass(loader: TensorLoader, training: boolean, start: number): Promise<void> {
-    this.training = training;
-    this.iteration = start;
-    this.iterations = loader.length;
-    this.model.train(training);
-    await this.dispatcher.runPhase("pass", async () => {
-      for (const next of loader.iterate(start > 0 ? { start } : {})) {
-        const batch = next instanceof Promise ? await next : next;
-        await this.runBatch(batch);
-        this.iteration++;
-        if (performance.now() - this._lastYield > turn) await this.breathe();
-      }
-    });
-  }
-
-  private async runBatch(batch: readonly Tensor[]): Promise<void> {
-    if (this._signal?.aborted) throw new CancelFit(String(this._signal.reason ?? "aborted"));
-    this.batch = batch;
-    this._xb = batch[0];
-    this._yb = batch.at(-1);
-    let touched = false;
-    const done = await this.dispatcher.runPhase("batch", async () => {
-      const compute = this.training ? enableGrad : noGrad;
-      this._preds = compute(() => this.predict());
-      const predicted = this.dispatcher.publish("afterPredict");
-      if (predicted !== undefined) await predicted;
-      this._loss = compute(() => this.getLoss());
-      const lost = this.dispatcher.publish("afterLoss");
-      if (lost !== undefined) await lost;
-      if (!this.training) return;
-      touched = true;
-      await this.train();
-    });
-    if (!done && touched) this.optimizer.zeroGrad();
-  }
-
-  private async train(): Promise<void> {
-    const { dispatcher } = this;
-    const ready = await dispatcher.runPhase("backward", () => this.backward());
-    if (ready) {
-      const stepped = await dispatcher.runPhase("step", () => this.step());
-      if (stepped) this.zeroGrad();
-    }
-    this.steps++;
-  }
-
-  private async breathe(): Promise<void> {
-    await yieldToEvents();
-    this._lastYield = performance.now();
-  }
-}
-
-function present(value: Tensor | undefined, name: string, maker: string): Tensor {
-  if (value !== undefined) return value;
-  throw new ArgumentError(`learn.${name}`, `there is none before ${maker}.`);
 }

@@ -5,8 +5,8 @@ import type { Tensor } from "../tensor/tensor.ts";
 import type { Callback } from "./callback.ts";
 import type { BatchMetric, Metric } from "./metrics.ts";
 
-/** A loss: one number from predictions and targets. */
-export type LossFunction = (preds: Tensor, targets: Tensor) => Tensor;
+/** A loss: one number from predictions and targets; asked for no reduction, one of each item where it can. */
+export type LossFunction = (preds: Tensor, targets: Tensor, options?: { readonly reduction?: "none" }) => Tensor;
 
 /** Batches of tensors: the inputs first, the targets last. */
 export type TensorLoader = Loader<readonly Tensor[]>;
@@ -15,6 +15,8 @@ export type TensorLoader = Loader<readonly Tensor[]>;
 export interface LoaderPair {
   readonly train: TensorLoader;
   readonly valid: TensorLoader;
+  /** Names of the classes by their numbers, where there are classes. */
+  readonly classes?: readonly string[] | undefined;
 }
 
 /** Divides a model's parameters into groups, for learning rates of their own. */
@@ -50,6 +52,11 @@ export interface FitOptions {
   readonly valid?: boolean;
   /** Callbacks for this fit only. */
   readonly callbacks?: readonly Callback[];
-  /** Ends the fit at the next batch boundary when aborted. */
+  /** Ends the fit at the next batch boundary when aborted; `AbortSignal.timeout` and `abortOnInterrupt` make one. */
   readonly signal?: AbortSignal;
+  /**
+   * Goes on where the newest checkpoint in this folder stands, as if the fit had never stopped; begins at the start when
+   * there is none. A fit that a callback had ended stays ended. The fit, the data and the callbacks must be the same.
+   */
+  readonly resume?: string;
 }

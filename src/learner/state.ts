@@ -1,5 +1,6 @@
 import { ArgumentError } from "../backend/errors.ts";
 import type { Tensor } from "../tensor/tensor.ts";
+import type { Point } from "./resume.ts";
 
 /** Where a training loop stands, for all to read; callbacks may replace what the present batch is made of. */
 export abstract class LoopState {
@@ -20,6 +21,14 @@ export abstract class LoopState {
   /** Whether a fit or a validation is going on. */
   running = false;
 
+  /** Where the fit goes on if it is resumed from its last batch boundary. */
+  readonly _point: Point = { epoch: 0, stage: "epoch", iteration: 0, random: undefined };
+  /** Whether batches have a loss; predictions alone need none. */
+  _hasLoss = true;
+  /** Whether the present batch has begun to change the gradients, and its step has not ended. */
+  _hasPartialGradients = false;
+  _lastYield = 0;
+  _signal: AbortSignal | undefined;
   _xb: Tensor | undefined;
   _yb: Tensor | undefined;
   _preds: Tensor | undefined;

@@ -10,6 +10,13 @@ export function drive<T>(steps: Steps<T>): T | Promise<T> {
   return next.done === true ? next.value : finish(steps, next.value);
 }
 
+/** The value of a promise, within such work. */
+export function* wait<T>(promise: Promise<T>): Steps<T> {
+  const arrived: T[] = [];
+  yield promise.then((value) => arrived.push(value));
+  return arrived[0];
+}
+
 async function finish<T>(steps: Steps<T>, first: Promise<unknown>): Promise<T> {
   let pending = first;
   for (;;) {

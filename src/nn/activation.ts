@@ -1,3 +1,6 @@
+import { call, type Expr } from "../backend/expr.ts";
+import { mul, sub } from "../tensor/ops/derivative.ts";
+import { define, type Elementwise } from "../tensor/ops/elementwise.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { Module } from "./module.ts";
 
@@ -25,6 +28,66 @@ export class LeakyReLU extends Module {
   override describe(): string {
     return `${this.slope}`;
   }
+}
+
+/** The parts of a {@link GeneralRelu}. */
+export interface GeneralReluOptions {
+  /** Slope below 0. Default 0. */
+  readonly leak?: number;
+  /** Taken from the result, to bring its mean near 0. Default 0. */
+  readonly sub?: number;
+  /** The largest result. Default none. */
+  readonly max?: number;
+}
+
+/**
+ * min(leakyRelu(x, leak) − sub, max), as one fused operation; parts that are not given cost nothing.
+ *
+ * @see fastai and miniai: `GeneralRelu`.
+ * @example
+ * new nn.GeneralRelu({ leak: 0.5, sub: 0.25, max: 6 }).forward(tensor([-1, 1, 9])).toArray(); // => [-0.75, 0.75, 6]
+ */
+export class GeneralRelu extends Module {
+  leak: number | undefined;
+  sub: number | undefined;
+  max: number | undefined;
+
+  constructor({ leak, sub, max }: GeneralReluOptions = {}) {
+    super();
+    this.leak = leak;
+    this.sub = sub;
+    this.max = max;
+  }
+
+  forward(x: Tensor): Tensor {
+    const parts = [this.leak, this.sub, this.max];
+    const variant = parts.reduce<number>((bits, part, i) => (part === undefined ? bits : bits | (1 << i)), 0);
+    generalRelus[variant] ??= generalRelu(variant);
+    return generalRelus[variant].call(x, ...parts.filter((part) => part !== undefined));
+  }
+
+  override describe(): string {
+    const parts = Object.entries({ leak: this.leak, sub: this.sub, max: this.max });
+    return parts.flatMap(([name, value]) => (value === undefined ? [] : [`${name}=${value}`])).join(", ");
+  }
+}
+
+const generalRelus: Elementwise[] = [];
+
+/** One operation for each choice of parts: bit 0 the leak, bit 1 the subtraction, bit 2 the limit. */
+function generalRelu(variant: number): Elementwise {
+  const [hasLeak, hasSub, hasMax] = [1, 2, 4].map((bit) => (variant & bit) !== 0);
+  const count = 1 + Number(hasLeak) + Number(hasSub) + Number(hasMax);
+  return define("generalRelu", count, ([x, ...numbers]) => {
+    const next = numbers[Symbol.iterator]();
+    const part = (): Expr => next.next().value ?? x;
+    // Written with comparisons so that a NaN stays one, and that the gradient at each kink is PyTorch's.
+    let y = call("where", call("lessEqual", x, 0), hasLeak ? mul(part(), x) : 0, x);
+    if (hasSub) y = sub(y, part());
+    if (!hasMax) return y;
+    const limit = part();
+    return call("where", call("less", limit, y), limit, y);
+  });
 }
 
 /** x·Φ(x). @see Hendrycks and Gimpel 2016, https://arxiv.org/abs/1606.08415 */

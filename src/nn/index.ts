@@ -1,10 +1,12 @@
-export { Flatten, GELU, LeakyReLU, LogSoftmax, Mish, ReLU, Sigmoid, SiLU, Softmax, Softplus, Tanh } from "./activation.ts";
+export { Flatten, GELU, GeneralRelu, type GeneralReluOptions, LeakyReLU, LogSoftmax, Mish, ReLU, Sigmoid, SiLU, Softmax, Softplus, Tanh } from "./activation.ts";
 export { type Layer, ModuleList, Sequential } from "./containers.ts";
 export { Dropout, Dropout1d, Dropout2d } from "./dropout.ts";
 export { Embedding, type EmbeddingOptions } from "./embedding.ts";
 export * as init from "./init.ts";
 export { Identity, Linear, type LinearOptions } from "./linear.ts";
+export { type LsuvOptions, type LsuvPair, type LsuvResult, lsuv } from "./lsuv.ts";
 export { AnyModule, type ForwardHook, type ForwardPreHook, type LoadReport, Module, type StateDict } from "./module.ts";
+export { Hooks, type ModuleHook } from "./moduleHooks.ts";
 export { Buffer, Parameter } from "./parameter.ts";
 export {
   MultiheadAttention,
@@ -49,3 +51,4 @@ export {
 } from "./pool.ts";
 export { type ConvBlockOptions, convBlock, ResBlock } from "./residual.ts";
 export { RunningBatchNorm, type RunningBatchNormOptions } from "./runningBatchNorm.ts";
+export { Summary, type SummaryRow, summary } from "./summary.ts";

@@ -1,5 +1,5 @@
 import { ArgumentError } from "../backend/errors.ts";
-import { call, type Expr, input, Kernel, scalar } from "../backend/expr.ts";
+import { call, constant, type Expr, input, Kernel, scalar } from "../backend/expr.ts";
 import { functions } from "../backend/js/scalar.ts";
 import { mul } from "../tensor/ops/derivative.ts";
 import type { Rule, Values } from "./rule.ts";
@@ -38,17 +38,21 @@ export interface Stage {
   readonly writes: readonly number[];
 }
 
-/** Joins rules to as few passes as their norms allow. Inputs: `p`, `g`, state, then norms. Scalars: `numbers`. */
+/**
+ * Joins rules to as few passes as their norms allow. Inputs: `p`, `g`, state, then norms. Scalars: `numbers`; what those
+ * that are 0 bring to nothing, such as the weight decay, is left out.
+ */
 export function fuse(
   name: string,
   rules: readonly Rule[],
   states: readonly string[],
   numbers: readonly string[],
+  zeros: readonly string[],
 ): readonly Stage[] {
   const tensors = ["p", "g", ...states];
   const fresh: Values = Object.fromEntries([
     ...tensors.map((key, i) => [key, input(i)] as const),
-    ...numbers.map((key, i) => [key, scalar(i)] as const),
+    ...numbers.map((key, i) => [key, zeros.includes(key) ? constant(0) : scalar(i)] as const),
   ]);
   const stages: Stage[] = [];
   let values = fresh;
@@ -83,8 +87,7 @@ function hoist(expr: Expr, numbers: Expr[], memo: Map<Expr, Expr>): Expr {
       const known = numbers.indexOf(expr);
       result = scalar(known >= 0 ? known : numbers.push(expr) - 1);
     } else {
-      const args = expr.kind === "call" ? expr.args : [];
-      result = expr.kind === "call" ? call(expr.op, ...args.map((x) => hoist(x, numbers, memo))) : expr;
+      result = expr.kind === "call" ? call(expr.op, ...expr.args.map((x) => hoist(x, numbers, memo))) : expr;
     }
     memo.set(expr, result);
   }

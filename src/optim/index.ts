@@ -7,6 +7,7 @@ export {
   type RmsPropOptions,
   rmsProp,
 } from "./adaptive.ts";
+export { type ClipGradNormOptions, clipGradNorm, clipGradValue, scaleGrads } from "./gradients.ts";
 export type { ParamGroup, ParamGroupSpec, Params } from "./groups.ts";
 export { type LambOptions, type LarsOptions, lamb, lambStep, lars, larsStep } from "./layerwise.ts";
 export { type LookaheadOptions, lookahead, type RangerOptions, ranger } from "./lookahead.ts";

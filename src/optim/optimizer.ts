@@ -64,7 +64,7 @@ export class Optimizer {
   readonly rules: readonly Rule[];
   private readonly _stateNames: readonly string[];
   private readonly _hyperNames: readonly string[];
-  private readonly _stages: readonly Stage[];
+  private readonly _stages = new Map<string, readonly Stage[]>();
   private readonly _state = new Map<Tensor, ParamState>();
 
   constructor(params: Params, { name = "Optimizer", steppers, stats = [], hypers }: OptimizerOptions) {
@@ -73,12 +73,12 @@ export class Optimizer {
     this._stateNames = [...new Set(this.rules.flatMap((rule) => rule.state ?? []))];
     const defaults: Hypers = Object.assign({ lr: Number.NaN }, ...this.rules.map((rule) => rule.defaults));
     this._hyperNames = Object.keys(defaults);
-    this._stages = fuse(name, this.rules, this._stateNames, [...this._hyperNames, "step"]);
     this.paramGroups = toGroups(name, params).map(({ params: list, ...own }) => ({
       params: list,
       hypers: Object.seal(this.merged(defaults, hypers, own)),
     }));
     const all = this.paramGroups.flatMap((group) => group.params);
+    for (const { hypers: own } of this.paramGroups) this.stages(own);
     if (all.length === 0) throw new ArgumentError(name, "there are no parameters to optimize.");
     if (new Set(all).size !== all.length) throw new ArgumentError(name, "a parameter is given twice.");
     for (const p of all) {
@@ -193,7 +193,7 @@ export class Optimizer {
     const { backend } = params[0].storage;
     const states = params.map((p) => this.stateOf(p));
     const sets = params.map((p, i) => [p, p.grad ?? p, ...states[i].tensors]);
-    for (const { norms, update, writes } of this._stages) {
+    for (const { norms, update, writes } of this.stages(hypers)) {
       const measures = norms.map((norm) => ({ kernel: norm.kernel, scalars: norm.scalars(numbers) }));
       const inputs = sets.map((set) => [...set, ...sumsOfSquares(set, measures)]);
       // A gradient that was changed lives on in memory of its own: the user's stays.
@@ -203,6 +203,18 @@ export class Optimizer {
     }
     for (const p of params) p.storage.version++;
     for (const state of states) state.step = step;
+  }
+
+  /** The rules as kernels, made anew when other hyper-parameters are 0. */
+  private stages(hypers: Readonly<Hypers>): readonly Stage[] {
+    const zeros = this._hyperNames.filter((key) => hypers[key] === 0);
+    const key = zeros.join();
+    let stages = this._stages.get(key);
+    if (stages === undefined) {
+      stages = fuse(this.name, this.rules, this._stateNames, [...this._hyperNames, "step"], zeros);
+      this._stages.set(key, stages);
+    }
+    return stages;
   }
 
   /** Parameters with a gradient that are about to take the same step on the same device. */

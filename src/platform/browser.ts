@@ -72,6 +72,24 @@ export async function replaceFile(path: string, _content: Uint8Array): Promise<v
   throw new Error(`A browser cannot write the file "${path}".`);
 }
 
+/** Writing files needs Node. */
+export async function writeFolder(path: string, _files: ReadonlyMap<string, Uint8Array>): Promise<void> {
+  throw new Error(`A browser cannot write the folder "${path}".`);
+}
+
+/** Reading folders needs Node. */
+export async function listFolder(path: string): Promise<readonly string[] | undefined> {
+  throw new Error(`A browser cannot list the folder "${path}".`);
+}
+
+/** Writing files needs Node. */
+export async function removeFolder(path: string): Promise<void> {
+  throw new Error(`A browser cannot remove the folder "${path}".`);
+}
+
+/** A page has no Ctrl-C. */
+export function onInterrupt(_handler: () => void): void {}
+
 /** Unpacks a gzip file that holds at most `largest` bytes. */
 export async function gunzip(bytes: Uint8Array, largest: number): Promise<Uint8Array> {
   const stream = new Blob([Uint8Array.from(bytes)]).stream().pipeThrough(new DecompressionStream("gzip"));

@@ -5,6 +5,7 @@ import {
   appendFile as appendToFile,
   mkdir,
   open,
+  readdir,
   readFile as readWholeFile,
   rename,
   rm,
@@ -120,6 +121,68 @@ export async function replaceFile(path: string, content: Uint8Array): Promise<vo
     throw error;
   }
   if (process.platform !== "win32") await syncFolder(folder);
+}
+
+/**
+ * Makes a folder of some files so that at every instant there is none of that name or the whole of it: a new folder
+ * beside it, flushed, takes the name. Missing folders above it are made.
+ */
+export async function writeFolder(path: string, files: ReadonlyMap<string, Uint8Array>): Promise<void> {
+  const parent = dirname(path);
+  const temporary = `${path}.${randomUUID()}.tmp`;
+  await makeFolder(temporary);
+  try {
+    for (const [name, content] of files) {
+      const file = await open(join(temporary, name), "wx");
+      try {
+        await file.writeFile(content);
+        await file.sync();
+      } finally {
+        await file.close();
+      }
+    }
+    if (process.platform !== "win32") await syncFolder(temporary);
+    await rename(temporary, path);
+  } catch (error) {
+    await rm(temporary, { recursive: true, force: true });
+    throw error;
+  }
+  if (process.platform !== "win32") await syncFolder(parent);
+}
+
+/** Makes a folder and those above it. Node's own recursion never ends where the kernel refuses, as below `/proc`. */
+async function makeFolder(path: string): Promise<void> {
+  try {
+    await mkdir(path);
+  } catch (error) {
+    const code = error instanceof Error && "code" in error ? error.code : undefined;
+    if (code === "EEXIST") return;
+    if (code !== "ENOENT" || dirname(path) === path) throw error;
+    await makeFolder(dirname(path));
+    await mkdir(path);
+  }
+}
+
+/** The names of what lies in a folder, or `undefined` when there is no such folder. */
+export async function listFolder(path: string): Promise<readonly string[] | undefined> {
+  try {
+    return await readdir(path);
+  } catch (error) {
+    if (error instanceof Error && "code" in error && error.code === "ENOENT") return undefined;
+    throw error;
+  }
+}
+
+/** Takes a folder away with all that is in it; it loses its name first, so that it is never seen in part. */
+export async function removeFolder(path: string): Promise<void> {
+  const temporary = path.endsWith(".tmp") ? path : `${path}.${randomUUID()}.tmp`;
+  if (temporary !== path) await rename(path, temporary);
+  await rm(temporary, { recursive: true, force: true });
+}
+
+/** Calls `handler` at the first Ctrl-C; a second one ends the process as ever. */
+export function onInterrupt(handler: () => void): void {
+  process.once("SIGINT", handler);
 }
 
 /** Unpacks a gzip file that holds at most `largest` bytes. */

@@ -1,5 +1,5 @@
-import { DeviceError } from "../backend/errors.ts";
 import { bytesPerElement, isFloatingPoint } from "../backend/dtype.ts";
+import { DeviceError } from "../backend/errors.ts";
 import { contiguousStrides, sizeOf } from "../backend/shape.ts";
 import { isGradEnabled } from "./autograd/mode.ts";
 import { OpNode, ViewNode } from "./autograd/node.ts";

@@ -2,14 +2,7 @@ import type { DType, TypedArray } from "../backend/dtype.ts";
 import { bytesPerElement, isFloatingPoint } from "../backend/dtype.ts";
 import { DTypeError, GradientError } from "../backend/errors.ts";
 import { input, Kernel, scalar } from "../backend/expr.ts";
-import {
-  channelsLastStrides,
-  contiguousStrides,
-  isContiguous,
-  isDense,
-  type Shape,
-  sizeOf,
-} from "../backend/shape.ts";
+import { channelsLastStrides, contiguousStrides, isContiguous, isDense, type Shape, sizeOf } from "../backend/shape.ts";
 import type { Storage } from "../backend/storage.ts";
 import { isGradEnabled } from "./autograd/mode.ts";
 import type { GradientHook, GradNode } from "./autograd/node.ts";
@@ -53,13 +46,7 @@ export abstract class TensorBase {
   }
 
   /** A tensor of the same class over given memory: how results are made without naming the class. */
-  abstract _wrap(
-    storage: Storage,
-    shape: Shape,
-    strides: readonly number[],
-    offset: number,
-    dtype: DType,
-  ): Tensor;
+  abstract _wrap(storage: Storage, shape: Shape, strides: readonly number[], offset: number, dtype: DType): Tensor;
 
   /** The same elements in another device's memory. */
   abstract _toDevice(name: string): Tensor;
@@ -132,7 +119,10 @@ export abstract class TensorBase {
    */
   registerPostAccumulateGradHook(hook: (leaf: Tensor) => void): HookHandle {
     if (!this.requiresGrad || this._node !== undefined) {
-      throw new GradientError("registerPostAccumulateGradHook", "only a leaf that requires a gradient accumulates one.");
+      throw new GradientError(
+        "registerPostAccumulateGradHook",
+        "only a leaf that requires a gradient accumulates one.",
+      );
     }
     return addTo(this._accumulatedHooks, hook);
   }
@@ -198,7 +188,10 @@ export abstract class TensorBase {
       );
     }
     if (this.numel() > 1 && this.strides.some((stride, i) => stride === 0 && this.shape[i] > 1)) {
-      throw new GradientError(`${operation}_`, `the tensor [${this.shape}] is stretched by expand(); clone() it first.`);
+      throw new GradientError(
+        `${operation}_`,
+        `the tensor [${this.shape}] is stretched by expand(); clone() it first.`,
+      );
     }
   }
 
@@ -226,4 +219,3 @@ function addTo<T>(list: T[], item: T): HookHandle {
     },
   };
 }
-

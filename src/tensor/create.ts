@@ -1,5 +1,5 @@
-import { defaultBackend, backendByName } from "../backend/choose.ts";
 import type { Backend } from "../backend/backend.ts";
+import { backendByName, defaultBackend } from "../backend/choose.ts";
 import { bytesPerElement, checkDType, type DType } from "../backend/dtype.ts";
 import { ArgumentError } from "../backend/errors.ts";
 import { toBfloat16, toFloat16 } from "../backend/js/half.ts";

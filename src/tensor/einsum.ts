@@ -66,6 +66,9 @@ function spellOut(
   const counts = terms.map((term, i) => {
     const named = term.replace("...", "").length;
     const rest = tensors[i].rank - named;
+    if (term.replace("...", "").includes(".")) {
+      throw new ArgumentError("einsum", `"${equation}" has "..." twice in one operand.`);
+    }
     if (rest < 0 || (rest > 0 && !term.includes("..."))) {
       throw new ShapeError("einsum", `"${term}" names ${named} axes, operand ${i} is [${tensors[i].shape}].`);
     }
@@ -75,9 +78,6 @@ function spellOut(
   const further = free.slice(0, Math.max(...counts)).join("");
   if (further.length < Math.max(...counts)) throw new ArgumentError("einsum", `"${equation}" leaves too few letters.`);
   const spelled = terms.map((term, i) => term.replace("...", further.slice(further.length - counts[i])));
-  if (spelled.some((term) => term.includes("."))) {
-    throw new ArgumentError("einsum", `"${equation}" has "..." twice in one operand.`);
-  }
   return { spelled, further };
 }
 
@@ -88,7 +88,8 @@ function sizesOf(terms: readonly string[], tensors: readonly Tensor[]): Map<stri
       const size = tensors[i].shape[axis];
       const known = sizes.get(c) ?? 1;
       const twin = tensors[i].shape[labels.indexOf(c)]; // a diagonal does not broadcast
-      if (size !== twin) throw new ShapeError("einsum", `the diagonal of "${labels}" needs equal sizes (${twin} ≠ ${size}).`);
+      if (size !== twin)
+        throw new ShapeError("einsum", `the diagonal of "${labels}" needs equal sizes (${twin} ≠ ${size}).`);
       if (size !== known && size !== 1 && known !== 1) {
         throw new ShapeError("einsum", `axis "${c}" has sizes ${known} and ${size} (${known} ≠ ${size}).`);
       }

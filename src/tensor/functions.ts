@@ -2,8 +2,8 @@ import { ArgumentError, ShapeError } from "../backend/errors.ts";
 import type { Expr, ExprLike } from "../backend/expr.ts";
 import { call } from "../backend/expr.ts";
 import { broadcastShapes, normalizeAxis } from "../backend/shape.ts";
-import { Elementwise, type ElementwiseOptions, type TensorLike } from "./ops/elementwise.ts";
 import { zeros } from "./create.ts";
+import { Elementwise, type ElementwiseOptions, requireBool, type TensorLike } from "./ops/elementwise.ts";
 import type { Tensor } from "./tensor.ts";
 
 /**
@@ -35,6 +35,7 @@ export function stack(tensors: readonly Tensor[], axis = 0): Tensor {
 /** `a` where the condition holds, `b` elsewhere. */
 export function where(condition: Tensor, a: TensorLike, b: TensorLike): Tensor {
   if (typeof a !== "number") return a.where(condition, b);
+  requireBool("where", condition);
   if (typeof b !== "number") return b.where(condition.logicalNot(), a);
   return zeros([], { device: condition.device }).add(b).maskedFill(condition, a);
 }

@@ -1,4 +1,4 @@
-export { type BackwardOptions } from "./autograd/backward.ts";
+export type { BackwardOptions } from "./autograd/backward.ts";
 export { type Differentiable, type GradcheckOptions, gradcheck, gradgradcheck } from "./autograd/gradcheck.ts";
 export { enableGrad, isGradEnabled, noGrad } from "./autograd/mode.ts";
 export type { GradientHook } from "./autograd/node.ts";

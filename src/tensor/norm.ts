@@ -1,4 +1,4 @@
-import { ArgumentError, ShapeError } from "../backend/errors.ts";
+import { ArgumentError, DTypeError, ShapeError } from "../backend/errors.ts";
 import { type Shape, sameShape, sizeOf } from "../backend/shape.ts";
 import { apply } from "./apply.ts";
 import { noGrad } from "./autograd/mode.ts";
@@ -232,6 +232,7 @@ function runningOf(
     throw new ArgumentError(operation, "runningMean and runningVar go together: give both or neither.");
   }
   for (const running of [runningMean, runningVar]) {
+    requireFloat(operation, running);
     if (!sameShape(running.shape, [channels])) {
       throw new ShapeError(
         operation,
@@ -258,5 +259,8 @@ function checkAffine(
       throw new ShapeError(operation, `${name} [${p.shape}] does not fit input [${x.shape}]; it must be [${shape}].`);
     }
     requireFloat(operation, p);
+    if (p.dtype !== x.dtype && (x.dtype === "float32" || x.dtype === "float64")) {
+      throw new DTypeError(operation, `${name} is ${p.dtype} where the input is ${x.dtype}. Convert with .to(dtype).`);
+    }
   }
 }

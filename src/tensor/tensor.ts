@@ -1,16 +1,17 @@
-import { bytesPerElement, type DType, type TypedArray } from "../backend/dtype.ts";
-import { ShapeError } from "../backend/errors.ts";
-import { normalizeAxis } from "../backend/shape.ts";
-import type { Shape } from "../backend/shape.ts";
-import type { Storage } from "../backend/storage.ts";
 import { backendByName } from "../backend/choose.ts";
+import { bytesPerElement, type DType, type TypedArray } from "../backend/dtype.ts";
+import { GradientError, ShapeError } from "../backend/errors.ts";
+import type { Shape } from "../backend/shape.ts";
+import { normalizeAxis } from "../backend/shape.ts";
+import type { Storage } from "../backend/storage.ts";
 import { apply } from "./apply.ts";
 import { type BackwardOptions, backward } from "./autograd/backward.ts";
+import { isGradEnabled } from "./autograd/mode.ts";
 import { MovementMethods } from "./methods/movement.ts";
 import { gatherOp, indexSelect, scatterAddOp } from "./ops/indexing.ts";
 import { matmul } from "./ops/matmul.ts";
 import { formatTensor } from "./print.ts";
-import { decode, nest, type NestedArray } from "./values.ts";
+import { decode, type NestedArray, nest } from "./values.ts";
 
 /**
  * An array of numbers of one dtype on one device, with a record of how it was computed.
@@ -28,10 +29,13 @@ export class Tensor extends MovementMethods {
     return new Tensor(storage, shape, strides, offset, dtype);
   }
 
-  /** The same elements in another device's memory; unrecorded unless the device is this one. */
+  /** The same elements in another device's memory, as a leaf. @throws {@link GradientError} for a recorded result. */
   _toDevice(name: string): Tensor {
     const backend = backendByName(name);
     if (backend === this.storage.backend) return this;
+    if (this._node !== undefined && isGradEnabled()) {
+      throw new GradientError("to", `the way from "${this.device}" to "${name}" is not recorded; detach() first.`);
+    }
     const dense = this.contiguous();
     const width = bytesPerElement(this.dtype);
     const byteLength = this.numel() * width;
@@ -62,7 +66,10 @@ export class Tensor extends MovementMethods {
    */
   gather(axis: number, index: Tensor): Tensor {
     const one = normalizeAxis("gather", axis, this.rank);
-    if (this.rank === 0 && index.rank === 0) return this.reshape([1]).gather(0, index.reshape([1])).reshape([]);
+    if (this.rank === 0 && index.rank === 0)
+      return this.reshape([1])
+        .gather(0, index.reshape([1]))
+        .reshape([]);
     return apply(gatherOp, [this, index], { name: "gather", axis: one });
   }
 
@@ -70,7 +77,9 @@ export class Tensor extends MovementMethods {
   scatterAdd(axis: number, index: Tensor, source: Tensor): Tensor {
     const one = normalizeAxis("scatterAdd", axis, this.rank);
     if (this.rank === 0 && index.rank === 0 && source.rank === 0) {
-      return this.reshape([1]).scatterAdd(0, index.reshape([1]), source.reshape([1])).reshape([]);
+      return this.reshape([1])
+        .scatterAdd(0, index.reshape([1]), source.reshape([1]))
+        .reshape([]);
     }
     return apply(scatterAddOp, [this, index, source], { axis: one });
   }

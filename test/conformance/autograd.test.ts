@@ -18,7 +18,6 @@ describe.each(devices)("autograd on %s", (device) => {
       let calls = 0;
       y.registerHook(() => {
         calls++;
-        return undefined;
       });
       y.square().add(y.mul(5)).sum().backward();
       expect(x.grad?.toArray()).toEqual([3 * (2 * 6 + 5)]);
@@ -58,20 +57,38 @@ describe.each(devices)("autograd on %s", (device) => {
       expect(gradient.toArray()).toEqual([3, 4]);
     });
     test("an expanded leaf gets a gradient of its own shape, with its own memory", () => {
-      const x = tensor([[1], [2]], { device }).expand([2, 3]).detach();
+      const x = tensor([[1], [2]], { device })
+        .expand([2, 3])
+        .detach();
       x.requiresGrad = true;
-      x.mul(tensor([1, 2, 3], { device })).sum().backward();
-      expect(x.grad?.toArray()).toEqual([[1, 2, 3], [1, 2, 3]]);
+      x.mul(tensor([1, 2, 3], { device }))
+        .sum()
+        .backward();
+      expect(x.grad?.toArray()).toEqual([
+        [1, 2, 3],
+        [1, 2, 3],
+      ]);
     });
     test("a broadcast leaf gets sums", () => {
-      const [x, b] = [leaf([[1, 2, 3], [4, 5, 6]]), leaf([[1], [2]])];
+      const [x, b] = [
+        leaf([
+          [1, 2, 3],
+          [4, 5, 6],
+        ]),
+        leaf([[1], [2]]),
+      ];
       x.mul(b).sum().backward();
       expect(b.grad?.toArray()).toEqual([[6], [15]]);
-      expect(x.grad?.toArray()).toEqual([[1, 1, 1], [2, 2, 2]]);
+      expect(x.grad?.toArray()).toEqual([
+        [1, 1, 1],
+        [2, 2, 2],
+      ]);
     });
     test("gradients have the dtype of their leaf", () => {
       const x = tensor([1, 2], { device, dtype: "bfloat16", requiresGrad: true });
-      x.mul(tensor([0.5, 3], { device })).sum().backward();
+      x.mul(tensor([0.5, 3], { device }))
+        .sum()
+        .backward();
       expect(x.grad?.dtype).toBe("bfloat16");
       expect(x.grad?.toArray()).toEqual([0.5, 3]);
     });
@@ -104,7 +121,9 @@ describe.each(devices)("autograd on %s", (device) => {
       const w = tensor([3, 4], { device });
       const y = x.mul(w).sum();
       w.add_(1);
-      expect(() => y.backward()).toThrow(/mul: a value saved for backward, \[2\], was changed in place.*version 1.*saved at 0/);
+      expect(() => y.backward()).toThrow(
+        /mul: a value saved for backward, \[2\], was changed in place.*version 1.*saved at 0/,
+      );
       const e = x.exp();
       noGrad(() => e.mul_(2));
       expect(() => e.sum().backward()).toThrow(GradientError);
@@ -113,7 +132,13 @@ describe.each(devices)("autograd on %s", (device) => {
       expect(() => p.backward()).toThrow(GradientError);
     });
     test("notices changes through views, and of what views show", () => {
-      const w = tensor([[1, 2], [3, 4]], { device });
+      const w = tensor(
+        [
+          [1, 2],
+          [3, 4],
+        ],
+        { device },
+      );
       const x = leaf([1, 2]);
       const y = x.mul(w.select(0, 0)).sum();
       w.select(0, 1).fill_(0); // another row, but the same memory
@@ -170,12 +195,17 @@ describe.each(devices)("autograd on %s", (device) => {
     });
     test("noGrad refuses promises and comes back after errors", async () => {
       expect(() => noGrad(async () => 1)).toThrow(GradientError);
-      expect(() => noGrad(() => { throw new Error("mine"); })).toThrow("mine");
+      expect(() =>
+        noGrad(() => {
+          throw new Error("mine");
+        }),
+      ).toThrow("mine");
       expect(leaf([1]).mul(2).requiresGrad).toBe(true);
     });
     test("comparisons, rounding to integers and positions carry no gradient", () => {
       const x = leaf([1, 2]);
-      for (const y of [x.gt(1), x.argmax(0), x.to("int32"), x.sort().indices, x.isNan()]) expect(y.requiresGrad).toBe(false);
+      for (const y of [x.gt(1), x.argmax(0), x.to("int32"), x.sort().indices, x.isNan()])
+        expect(y.requiresGrad).toBe(false);
     });
   });
 
@@ -189,7 +219,6 @@ describe.each(devices)("autograd on %s", (device) => {
       });
       x.registerHook((g) => {
         log.push(`second ${g.toArray()}`);
-        return undefined;
       });
       x.mul(3).sum().backward();
       expect(log).toEqual(["first 3,3", "second 6,6"]);
@@ -198,14 +227,13 @@ describe.each(devices)("autograd on %s", (device) => {
       first.remove();
       x.grad = undefined;
       x.mul(3).sum().backward();
-      expect(x.grad?.toArray()).toEqual([3, 3]);
+      expect(gradientOf(x)).toEqual([3, 3]);
     });
     test("of a leaf see the whole gradient once, however often it is used", () => {
       const x = leaf([1, 2]);
       const seen: unknown[] = [];
       x.registerHook((g) => {
         seen.push(g.toArray());
-        return undefined;
       });
       const complete: unknown[] = [];
       x.registerPostAccumulateGradHook((leaf) => complete.push(leaf.grad?.toArray()));
@@ -228,11 +256,9 @@ describe.each(devices)("autograd on %s", (device) => {
       let second = 0;
       const handle = x.registerHook(() => {
         handle.remove();
-        return undefined;
       });
       x.registerHook(() => {
         second++;
-        return undefined;
       });
       x.mul(2).sum().backward();
       expect(second).toBe(1);
@@ -249,7 +275,6 @@ describe.each(devices)("autograd on %s", (device) => {
       const kept: Tensor[] = [];
       const keep = (g: Tensor): undefined => {
         kept.push(g);
-        return undefined;
       };
       const y = x.mul(2);
       x.registerHook(keep);
@@ -257,7 +282,11 @@ describe.each(devices)("autograd on %s", (device) => {
       y.square().sum().backward();
       x.mul(5).sum().backward();
       for (let i = 0; i < 20; i++) x.detach().mul(100 + i);
-      expect(kept.map((g) => g.toArray())).toEqual([[4, 8, 12], [8, 16, 24], [5, 5, 5]]);
+      expect(kept.map((g) => g.toArray())).toEqual([
+        [4, 8, 12],
+        [8, 16, 24],
+        [5, 5, 5],
+      ]);
       expect(x.grad?.toArray()).toEqual([13, 21, 29]);
     });
     test("must keep the shape", () => {
@@ -267,7 +296,11 @@ describe.each(devices)("autograd on %s", (device) => {
     });
     test("need a tensor with a gradient", () => {
       expect(() => ones([1], { device }).registerHook((g) => g)).toThrow(GradientError);
-      expect(() => leaf([1]).mul(2).registerPostAccumulateGradHook(() => {})).toThrow(GradientError);
+      expect(() =>
+        leaf([1])
+          .mul(2)
+          .registerPostAccumulateGradHook(() => {}),
+      ).toThrow(GradientError);
     });
   });
 

@@ -21,9 +21,14 @@ function checkAll(cases: readonly GoldenCase[], device: string): void {
     try {
       checkCase(golden, device);
     } catch (error) {
-      const inputs = golden.inputs.map(({ dtype, shape, view }) => `${dtype} [${shape}]${view.length > 0 ? JSON.stringify(view) : ""}`);
-      failures.push(`${golden.op}(${inputs.join(", ")}; ${JSON.stringify(golden.args)}): ${error instanceof Error ? error.message : String(error)}`);
+      const inputs = golden.inputs.map(
+        ({ dtype, shape, view }) => `${dtype} [${shape}]${view.length > 0 ? JSON.stringify(view) : ""}`,
+      );
+      failures.push(
+        `${golden.op}(${inputs.join(", ")}; ${JSON.stringify(golden.args)}): ${error instanceof Error ? error.message : String(error)}`,
+      );
     }
   }
-  if (failures.length > 0) throw new Error(`${failures.length} of ${cases.length} cases fail\n${failures.slice(0, 20).join("\n")}`);
+  if (failures.length > 0)
+    throw new Error(`${failures.length} of ${cases.length} cases fail\n${failures.slice(0, 20).join("\n")}`);
 }

@@ -74,7 +74,10 @@ export function checkCase(golden: GoldenCase, device: string): void {
 
 /** What float32 may lose where large terms cancel: by the largest number beside, within reason. */
 function roundingOf(data: readonly Stored[]): number {
-  const largest = data.reduce<number>((most, x) => Math.max(most, Number.isFinite(Number(x)) ? Math.abs(Number(x)) : 0), 0);
+  const largest = data.reduce<number>(
+    (most, x) => Math.max(most, Number.isFinite(Number(x)) ? Math.abs(Number(x)) : 0),
+    0,
+  );
   return 1e-6 * Math.min(Math.max(1, largest), 100);
 }
 

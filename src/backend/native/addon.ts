@@ -16,6 +16,18 @@ export const kernelNames = [
   "crossEntropy",
   "crossEntropyBackward",
   "softmax",
+  "convolution",
+  "convolutionData",
+  "convolutionWeight",
+  "maxPool",
+  "maxPoolBackward",
+  "averagePool",
+  "averagePoolBackward",
+  "columnMoments",
+  "normalizeColumns",
+  "normalizeColumnsBackward",
+  "layerNorm",
+  "layerNormBackward",
 ] as const;
 
 /** What the compiled addon exports. */

@@ -6,6 +6,7 @@ import type { FastKernels } from "../fast.ts";
 import { matmul as jsMatmul } from "../js/matmul.ts";
 import { contiguousStrides, sizeOf } from "../shape.ts";
 import { MAX_RANK } from "./descriptor.ts";
+import { nativeImageKernels } from "./imageKernels.ts";
 import type { NativeBackend } from "./nativeBackend.ts";
 
 const identity = new Kernel([input(0)], 1);
@@ -13,6 +14,8 @@ const identity = new Kernel([input(0)], 1);
 /** The hand-tuned kernels of the addon. */
 export function nativeFastKernels(backend: NativeBackend): Partial<FastKernels> {
   return {
+    ...nativeImageKernels(backend),
+
     matmul: (a, b, bias, out, accumulate) => matmul(backend, a, b, bias, out, accumulate),
 
     crossEntropy(logits, targets, ignoreIndex, losses, logSumExp) {

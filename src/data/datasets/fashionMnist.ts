@@ -1,4 +1,3 @@
-import type { Tensor } from "../../tensor/index.ts";
 import type { DataLoaders } from "../loaders.ts";
 import {
   type ImageLoaderOptions,
@@ -58,7 +57,7 @@ const clothes: ImageSet = {
  * const dls = await fashionMnist({ batchSize: 1024, flatten: true, normalize: false });
  * [dls.train.length, dls.valid.length]; // => [59, 5]
  */
-export async function fashionMnist(options: ImageLoaderOptions = {}): Promise<DataLoaders<readonly [Tensor, Tensor]>> {
+export async function fashionMnist(options: ImageLoaderOptions = {}): Promise<DataLoaders> {
   return imageLoaders(clothes, { ...options, valid: options.valid ?? "test" });
 }
 

@@ -87,10 +87,7 @@ export async function imageTensors(
 }
 
 /** Loaders over an image set: bytes in memory, floats in the batches. */
-export async function imageLoaders(
-  set: ImageSet,
-  options: ImageLoaderOptions,
-): Promise<DataLoaders<readonly [Tensor, Tensor]>> {
+export async function imageLoaders(set: ImageSet, options: ImageLoaderOptions): Promise<DataLoaders> {
   checkOptions(set, options);
   const { normalize = true, scale = 255, flatten, valid, folder, test: wantsTest = false, ...loading } = options;
   const whole = await readPart(set, "train", { flatten, folder });

@@ -1,5 +1,4 @@
 import { packageFolder } from "#platform";
-import type { Tensor } from "../../tensor/index.ts";
 import type { DataLoaders } from "../loaders.ts";
 import {
   type ImageLoaderOptions,
@@ -59,7 +58,7 @@ const digits: ImageSet = {
  * const dls = await mnist({ batchSize: 64, flatten: true, normalize: false });
  * [dls.train.length, dls.valid.length]; // => [782, 79]
  */
-export async function mnist(options: ImageLoaderOptions = {}): Promise<DataLoaders<readonly [Tensor, Tensor]>> {
+export async function mnist(options: ImageLoaderOptions = {}): Promise<DataLoaders> {
   return imageLoaders(digits, options);
 }
 

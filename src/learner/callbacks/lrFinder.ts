@@ -21,7 +21,7 @@ export interface LrFindOptions {
   readonly factor?: number;
   /** The run stops when the smoothed loss is this many times its smallest, above 1. Default 4. */
   readonly stopAt?: number;
-  /** Weight of the past in the smoothed loss, 0 to below 1. Default 0.98, over as many batches as the default run has. */
+  /** Weight of the past in the smoothed loss, 0 to below 1. Default 0.8. */
   readonly smoothing?: number;
 }
 
@@ -37,17 +37,20 @@ export class LrFindResult {
   readonly losses: readonly number[];
   /** Loss of each batch as it was; the last may not be finite. */
   readonly rawLosses: readonly number[];
-  /** Rates by the rules `valley`, `steepest` and `minimum` (a tenth of it); none when the run was too short. */
+  /**
+   * Rates by the rules `valley` (half of the fall is done), `steepest` and `minimum` (a tenth of it); none when the loss
+   * has not fallen.
+   */
   readonly suggestions: FinderSuggestions;
 
   constructor(lrs: readonly number[], losses: readonly number[], rawLosses: readonly number[]) {
     this.lrs = lrs;
     this.losses = losses;
     this.rawLosses = rawLosses;
-    this.suggestions = suggestLrs(lrs, losses);
+    this.suggestions = suggestLrs(lrs, rawLosses);
   }
 
-  /** The rate to take: the valley's; NaN when the run was too short to tell. */
+  /** The rate to take: the valley's; NaN when the loss has not fallen. */
   get suggestion(): number {
     return this.suggestions.valley ?? Number.NaN;
   }
@@ -93,7 +96,7 @@ export class LrFinder implements Callback {
     check("factor", factor, factor > 1 && factor < Number.POSITIVE_INFINITY, "above 1");
     const reach = 1 + Math.floor(Math.log(span) / Math.log(factor) + 1e-9);
     this.length = Math.min(numIter ?? reach, reach);
-    const smoothing = options.smoothing ?? 0.98;
+    const smoothing = options.smoothing ?? 0.8;
     check("smoothing", smoothing, smoothing >= 0 && smoothing < 1, "0 to below 1");
     this._start = startLr;
     this._factor = factor;

@@ -1,7 +1,7 @@
 import { ArgumentError } from "../../backend/errors.ts";
-import { combineScheds, createPhases } from "../../optim/schedules/phases.ts";
-import { cos1cycleAnneal } from "../../optim/schedules/cycles.ts";
 import type { Schedule } from "../../optim/schedules/annealers.ts";
+import { cos1cycleAnneal } from "../../optim/schedules/cycles.ts";
+import { combineScheds, createPhases } from "../../optim/schedules/phases.ts";
 import type { Callback } from "../callback.ts";
 import type { Learner } from "../learner.ts";
 import { ParamScheduler } from "./paramScheduler.ts";

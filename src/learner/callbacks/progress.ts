@@ -37,6 +37,7 @@ export interface ProgressOptions {
 export class Progress implements Callback {
   /** After the recorder, whose figures it shows. */
   readonly order = 100;
+  readonly watches = true;
   private readonly _options: ProgressOptions;
   private readonly _shown: { loss: number } = { loss: 0 };
   private _bar: Bar | undefined;

@@ -1,9 +1,10 @@
+import { isRecord } from "../../io/json.ts";
 import { type LossChartOptions, lossChart } from "../../viz/charts/loss.ts";
 import { type MetricChartOptions, metricChart } from "../../viz/charts/metric.ts";
 import { scheduleChart } from "../../viz/charts/schedule.ts";
 import type { Figure } from "../../viz/figure.ts";
 import type { ChartOptions } from "../../viz/theme.ts";
-import type { Callback } from "../callback.ts";
+import type { Callback, Json } from "../callback.ts";
 import type { Learner } from "../learner.ts";
 
 /** Figures of one pass by name, the mean loss under `loss`. */
@@ -15,6 +16,8 @@ export interface EpochRecord {
   readonly train: Figures | undefined;
   readonly valid: Figures | undefined;
   readonly seconds: number;
+  /** Why the fit ended in or after this epoch, where it ended early. */
+  readonly stopReason?: string;
 }
 
 /** Keeps what happened: the loss and hyper-parameters of every step, and figures of every epoch, over all fits. */
@@ -33,12 +36,22 @@ export class Recorder implements Callback {
   readonly validLosses: { readonly iteration: number; readonly loss: number }[] = [];
   private _train: Figures | undefined;
   private _valid: Figures | undefined;
+  private _isOpen = false;
+  /** How the last record tells of a fit that ended early, which it does no more when that fit is resumed. */
+  private _cut: "record" | "reason" | null = null;
   private _started = 0;
   private _mean = 0;
 
+  beforeFit(): void {
+    this._cut = null;
+    this._isOpen = false;
+  }
+
   beforeEpoch(): void {
+    this.heal();
     this._train = undefined;
     this._valid = undefined;
+    this._isOpen = true;
     this._started = performance.now();
   }
 
@@ -59,6 +72,7 @@ export class Recorder implements Callback {
   }
 
   afterPass(learn: Learner): void {
+    this.heal();
     const figures = learn.metrics.values();
     if (learn.training) {
       this._train = figures;
@@ -69,10 +83,12 @@ export class Recorder implements Callback {
   }
 
   afterEpoch(learn: Learner): void {
+    this.heal();
     this.record(learn);
   }
 
   afterCancelEpoch(learn: Learner): void {
+    this.heal();
     this.record(learn);
   }
 
@@ -111,8 +127,79 @@ export class Recorder implements Callback {
     return metricChart(lines, { yTitle: shown.length === 1 ? shown[0] : "value", ...options });
   }
 
-  private record({ epoch }: Learner): void {
-    const seconds = (performance.now() - this._started) / 1000;
-    this.records.push({ epoch, train: this._train, valid: this._valid, seconds });
+  afterCancelFit(learn: Learner): void {
+    this.heal();
+    const stopReason = learn.stopReason ?? "cancelled";
+    const last = this.records.at(-1);
+    this._cut = this._isOpen || last === undefined ? "record" : "reason";
+    if (this._isOpen || last === undefined) this.record(learn, { stopReason });
+    else this.records[this.records.length - 1] = { ...last, stopReason };
   }
+
+  state(): Json {
+    return {
+      records: this.records.map(({ train = null, valid = null, ...rest }) => ({ ...rest, train, valid })),
+      losses: [...this.losses],
+      smoothLosses: [...this.smoothLosses],
+      hypers: Object.fromEntries(Object.entries(this.hypers).map(([name, values]) => [name, [...values]])),
+      validLosses: [...this.validLosses],
+      mean: this._mean,
+      train: this._train ?? null,
+      seconds: (performance.now() - this._started) / 1000,
+      cut: this._cut,
+    };
+  }
+
+  loadState(state: Json): void {
+    if (!isRecord(state)) return;
+    const { records, losses, smoothLosses, hypers, validLosses, mean, train, seconds, cut } = state;
+    refill(this.records, records, recordOf);
+    refill(this.losses, losses, Number);
+    refill(this.smoothLosses, smoothLosses, Number);
+    refill(this.validLosses, validLosses, (entry) => {
+      const { iteration, loss } = figuresOf(entry) ?? {};
+      return { iteration, loss };
+    });
+    for (const name of Object.keys(this.hypers)) delete this.hypers[name];
+    for (const [name, values] of isRecord(hypers) ? Object.entries(hypers) : []) {
+      this.hypers[name] = [];
+      refill(this.hypers[name], values, Number);
+    }
+    this._mean = Number(mean);
+    this._train = figuresOf(train);
+    this._started = performance.now() - Number(seconds) * 1000;
+    this._cut = cut === "record" || cut === "reason" ? cut : null;
+  }
+
+  private heal(): void {
+    const last = this._cut === null ? undefined : this.records.pop();
+    if (this._cut === "reason" && last !== undefined) {
+      const { stopReason: _, ...record } = last;
+      this.records.push(record);
+    }
+    this._cut = null;
+  }
+
+  private record({ epoch }: Learner, why: { readonly stopReason?: string } = {}): void {
+    const seconds = (performance.now() - this._started) / 1000;
+    this._isOpen = false;
+    this.records.push({ epoch, train: this._train, valid: this._valid, seconds, ...why });
+  }
+}
+
+/** Puts the entries of a list that was saved in the place of others. */
+function refill<T>(target: T[], saved: Json | undefined, read: (entry: Json) => T): void {
+  target.length = 0;
+  if (Array.isArray(saved)) for (const entry of saved) target.push(read(entry));
+}
+
+function recordOf(saved: Json): EpochRecord {
+  const { epoch, train, valid, seconds, stopReason } = isRecord(saved) ? saved : {};
+  const why = typeof stopReason === "string" ? { stopReason } : {};
+  return { epoch: Number(epoch), train: figuresOf(train), valid: figuresOf(valid), seconds: Number(seconds), ...why };
+}
+
+function figuresOf(saved: Json | undefined): Figures | undefined {
+  if (!isRecord(saved)) return undefined;
+  return Object.fromEntries(Object.entries(saved).map(([name, value]) => [name, Number(value)]));
 }

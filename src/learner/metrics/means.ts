@@ -70,9 +70,9 @@ abstract class FunctionOfMean implements Metric {
  * @see scikit-learn: `root_mean_squared_error`.
  * @example
  * const rmse = new RootMeanSquaredError();
- * rmse.update({ preds: tensor([3]), targets: tensor([0]), loss: 0, count: 1 });
- * rmse.update({ preds: tensor([4, 0, 5]), targets: tensor([0, 0, 5]), loss: 0, count: 3 });
- * rmse.value(); // => 2.5
+ * rmse.update({ preds: tensor([4]), targets: tensor([0]), loss: 0, count: 1 });
+ * rmse.update({ preds: tensor([0, 1, 5]), targets: tensor([0, 1, 5]), loss: 0, count: 3 });
+ * rmse.value(); // => 2
  */
 export class RootMeanSquaredError extends FunctionOfMean {
   constructor() {

@@ -41,7 +41,10 @@ function startGradient(root: Tensor, given: Tensor | undefined): Tensor {
     return noGrad(() => root._filled(1));
   }
   if (given.dtype !== root.dtype) {
-    throw new DTypeError("backward", `the gradient is ${given.dtype}, the tensor ${root.dtype}. Convert with .to(dtype).`);
+    throw new DTypeError(
+      "backward",
+      `the gradient is ${given.dtype}, the tensor ${root.dtype}. Convert with .to(dtype).`,
+    );
   }
   if (given.storage.backend !== root.storage.backend) {
     throw new DeviceError("backward", `the gradient lies on "${given.device}", the tensor on "${root.device}".`);

@@ -1,18 +1,18 @@
-import { ArgumentError, DTypeError } from "../../backend/errors.ts";
 import { isFloatingPoint } from "../../backend/dtype.ts";
-import { TensorBase } from "../base.ts";
-import { requireReadable, type TensorLike } from "../ops/elementwise.ts";
+import { ArgumentError, DTypeError } from "../../backend/errors.ts";
+import { requireBool, type TensorLike } from "../ops/elementwise.ts";
 import { scalars } from "../ops/scalars.ts";
 import type { Tensor } from "../tensor.ts";
-import { checkFits } from "../values.ts";
+import { InPlaceMethods } from "./inPlace.ts";
 
 /**
  * Elementwise methods: shapes broadcast, numbers keep the tensor's dtype, and the memory format is kept.
  * The expressions are in `ops/scalars.ts`.
  */
-export abstract class ElementwiseMethods extends TensorBase {
-  /** −x. */
+export abstract class ElementwiseMethods extends InPlaceMethods {
+  /** −x. @throws {@link DTypeError} for bools. */
   neg(this: Tensor): Tensor {
+    if (this.dtype === "bool") throw new DTypeError("neg", "bool has no negative; use logicalNot().");
     return scalars.neg.call(this);
   }
 
@@ -188,8 +188,11 @@ export abstract class ElementwiseMethods extends TensorBase {
     return scalars.add.call(this, other);
   }
 
-  /** x − other. */
+  /** x − other. @throws {@link DTypeError} for two bools. */
   sub(this: Tensor, other: TensorLike): Tensor {
+    if (this.dtype === "bool" && typeof other !== "number" && other.dtype === "bool") {
+      throw new DTypeError("sub", "bool − bool is no bool; use logicalXor(), or convert with .to(dtype).");
+    }
     return scalars.sub.call(this, other);
   }
 
@@ -203,18 +206,26 @@ export abstract class ElementwiseMethods extends TensorBase {
     return scalars.div.call(this, other);
   }
 
-  /** x to the power of other. */
+  /** x to the power of other. @throws {@link ArgumentError} for integers to a negative whole number. */
   pow(this: Tensor, other: TensorLike): Tensor {
+    if (typeof other === "number" && other < 0 && Number.isInteger(other) && !isFloatingPoint(this.dtype)) {
+      throw new ArgumentError(
+        "pow",
+        `${this.dtype} to the power of ${other} is not whole. Convert with .to("float32").`,
+      );
+    }
     return scalars.pow.call(this, other);
   }
 
-  /** The rest of x / other, with the sign of other, as Python's %. */
+  /** The rest of x / other, with the sign of other, as Python's %; of integers by a tensor's zeros, 0. */
   remainder(this: Tensor, other: TensorLike): Tensor {
+    refuseZero("remainder", this, other);
     return scalars.remainder.call(this, other);
   }
 
-  /** ⌊x / other⌋, exactly rounded down; NaN for an infinite divisor. No gradient. */
+  /** ⌊x / other⌋, exactly rounded down; NaN for an infinite divisor; of integers by a tensor's zeros, 0. No gradient. */
   floorDivide(this: Tensor, other: TensorLike): Tensor {
+    refuseZero("floorDivide", this, other);
     return scalars.floorDivide.call(this, other);
   }
 
@@ -345,60 +356,17 @@ export abstract class ElementwiseMethods extends TensorBase {
   maskedFill(this: Tensor, mask: Tensor, value: number): Tensor {
     requireBool("maskedFill", mask);
     if (!isFloatingPoint(this.dtype) && !Number.isInteger(value)) {
-      throw new DTypeError("maskedFill", `a tensor of ${this.dtype} cannot hold ${value}. Convert it with .to("float32").`);
+      throw new DTypeError(
+        "maskedFill",
+        `a tensor of ${this.dtype} cannot hold ${value}. Convert it with .to("float32").`,
+      );
     }
     return scalars.where.call(mask, value, this).to(this.dtype);
   }
-
-  /** Adds other in place. Unrecorded: use it under noGrad, or on tensors without gradients. */
-  add_(this: Tensor, other: TensorLike): Tensor {
-    return scalars.add.callInPlace(this, other);
-  }
-
-  /** Subtracts other in place. Unrecorded: use it under noGrad, or on tensors without gradients. */
-  sub_(this: Tensor, other: TensorLike): Tensor {
-    return scalars.sub.callInPlace(this, other);
-  }
-
-  /** Multiplies by other in place. Unrecorded: use it under noGrad, or on tensors without gradients. */
-  mul_(this: Tensor, other: TensorLike): Tensor {
-    return scalars.mul.callInPlace(this, other);
-  }
-
-  /** Divides by other in place. Unrecorded: use it under noGrad, or on tensors without gradients. */
-  div_(this: Tensor, other: TensorLike): Tensor {
-    return scalars.div.callInPlace(this, other);
-  }
-
-  /** Writes one value everywhere, in place. */
-  fill_(this: Tensor, value: number): Tensor {
-    this._checkInPlace("fill");
-    checkFits("fill_", this.dtype, value);
-    this._fill(value);
-    this.storage.version++;
-    return this;
-  }
-
-  /** Writes zeros everywhere, in place. */
-  zero_(this: Tensor): Tensor {
-    return this.fill_(0);
-  }
-
-  /** Writes `source`, broadcast and converted, over this tensor. */
-  copy_(this: Tensor, source: TensorLike): Tensor {
-    if (typeof source === "number") return this.fill_(source);
-    this._checkInPlace("copy");
-    const here = source.to(this.device);
-    requireReadable("copy_", this, [here]);
-    const same = here.storage === this.storage ? here.clone() : here;
-    this._write(same.expand(this.shape));
-    this.storage.version++;
-    return this;
-  }
 }
 
-function requireBool(operation: string, mask: Tensor): void {
-  if (mask.dtype !== "bool") {
-    throw new DTypeError(operation, `the mask must be bool, got ${mask.dtype}. Compare, e.g. with .ne(0), to get one.`);
+function refuseZero(operation: string, x: Tensor, divisor: TensorLike): void {
+  if (divisor === 0 && !isFloatingPoint(x.dtype)) {
+    throw new ArgumentError(operation, `${x.dtype} cannot be divided by 0. Convert with .to("float32").`);
   }
 }

@@ -51,7 +51,10 @@ export abstract class MovementMethods extends ReduceMethods {
     const shape = inferShape("view", this, sizes);
     const strides = viewStrides(this, shape);
     if (strides === undefined) {
-      throw new ShapeError("view", `[${this.shape}] with strides [${this.strides}] cannot be seen as [${shape}] without a copy; use reshape().`);
+      throw new ShapeError(
+        "view",
+        `[${this.shape}] with strides [${this.strides}] cannot be seen as [${shape}] without a copy; use reshape().`,
+      );
     }
     return applyView(viewOp, this, { shape, strides });
   }
@@ -100,7 +103,10 @@ export abstract class MovementMethods extends ReduceMethods {
     const named = normalizeAxes("squeeze", axes, this.rank);
     const keep = [...this.shape.keys()].filter((i) => !(named.includes(i) && this.shape[i] === 1));
     if (keep.length === this.rank) return this;
-    return applyView(viewOp, this, { shape: keep.map((i) => this.shape[i]), strides: keep.map((i) => this.strides[i]) });
+    return applyView(viewOp, this, {
+      shape: keep.map((i) => this.shape[i]),
+      strides: keep.map((i) => this.strides[i]),
+    });
   }
 
   /** With a new axis of size 1 at `axis`. */
@@ -121,7 +127,10 @@ export abstract class MovementMethods extends ReduceMethods {
   /** A copy repeated `times[i]` times along each axis. */
   repeat(this: Tensor, times: readonly number[]): Tensor {
     if (times.length < this.rank || times.some((n) => !Number.isInteger(n) || n < 0)) {
-      throw new ArgumentError("repeat", `[${times}] must name a whole number from 0 for each of the ${this.rank} axes.`);
+      throw new ArgumentError(
+        "repeat",
+        `[${times}] must name a whole number from 0 for each of the ${this.rank} axes.`,
+      );
     }
     const shape = [...new Array<number>(times.length - this.rank).fill(1), ...this.shape];
     const pairs = shape.flatMap((size) => [1, size]); // [a, b] → [1, a, 1, b]
@@ -177,7 +186,11 @@ export abstract class MovementMethods extends ReduceMethods {
     if (list.some((length) => !Number.isInteger(length) || length < 0)) {
       throw new ArgumentError("split", `sizes must be whole numbers from 0, got [${list}].`);
     }
-    if (sum !== total) throw new ShapeError("split", `sizes [${list}] do not add up to axis ${axis} of [${this.shape}] (${sum} ≠ ${total}).`);
+    if (sum !== total)
+      throw new ShapeError(
+        "split",
+        `sizes [${list}] do not add up to axis ${axis} of [${this.shape}] (${sum} ≠ ${total}).`,
+      );
     let start = 0;
     return list.map((length) => {
       start += length;
@@ -241,7 +254,8 @@ export abstract class MovementMethods extends ReduceMethods {
     if (sizes.length % 2 !== 0 || sizes.length / 2 > this.rank || !sizes.every(Number.isInteger)) {
       throw new ArgumentError("pad", `[${sizes}] must be pairs of whole numbers, for at most ${this.rank} axes.`);
     }
-    const side = (which: number): number[] => this.shape.map((_, axis) => sizes[2 * (this.rank - 1 - axis) + which] ?? 0);
+    const side = (which: number): number[] =>
+      this.shape.map((_, axis) => sizes[2 * (this.rank - 1 - axis) + which] ?? 0);
     const [before, after] = [side(0), side(1)];
     if (this.shape.some((size, i) => size + before[i] + after[i] < 0)) {
       throw new ShapeError("pad", `[${sizes}] cuts off more than there is of [${this.shape}].`);

@@ -1,6 +1,7 @@
+import { ArgumentError, IndexError } from "../../backend/errors.ts";
 import { normalizeAxes, normalizeAxis } from "../../backend/shape.ts";
 import { apply, applyAll } from "../apply.ts";
-import { requireFloat } from "../ops/elementwise.ts";
+import { requireFloat, sumToShape } from "../ops/elementwise.ts";
 import { gatherOp, sortOp } from "../ops/indexing.ts";
 import {
   absSumOp,
@@ -20,10 +21,8 @@ import {
   varianceOp,
 } from "../ops/reduce.ts";
 import { softmaxOp } from "../ops/softmax.ts";
-import { sumToShape } from "../ops/elementwise.ts";
 import type { Tensor } from "../tensor.ts";
 import { ElementwiseMethods } from "./elementwise.ts";
-import { ArgumentError, IndexError } from "../../backend/errors.ts";
 
 /** One axis, several, or (undefined) all; negative ones count from the end. */
 export type Axes = number | readonly number[] | undefined;
@@ -260,4 +259,3 @@ function argExtreme(kind: "max" | "min", x: Tensor, axis: number | undefined, { 
   const result = apply(argExtremeOp, [x], { kind, axis: one });
   return keepDims ? result : result.squeeze(one);
 }
-

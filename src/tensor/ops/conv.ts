@@ -34,7 +34,7 @@ export const convOp: Op<ConvOptions> = {
   forward(backend, [x, w, b], [out], options) {
     const { windows, groups, kernel, places } = options;
     if (out.numel() === 0) return;
-    if (backend.fast.convolution !== undefined && x.dtype === "float32" && x.numel() > 0) {
+    if (backend.fast.convolution !== undefined && x.dtype === "float32" && x.numel() > 0 && fits(options)) {
       backend.fast.convolution(x, w.contiguous(), b?.contiguous(), out, windows, groups);
       return;
     }
@@ -102,7 +102,7 @@ export const convWeightOp: Op<ConvOptions & { readonly withBias: boolean }> = {
       bias?._fill(0);
       return;
     }
-    if (backend.fast.convolutionWeight !== undefined && x.dtype === "float32") {
+    if (backend.fast.convolutionWeight !== undefined && x.dtype === "float32" && fits(options)) {
       backend.fast.convolutionWeight(x, gradient, out, bias, windows, groups);
       return;
     }

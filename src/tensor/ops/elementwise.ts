@@ -104,7 +104,14 @@ export class ElementwiseOp implements Op<readonly number[]> {
   }
 
   /** The gradients as recorded operations, for gradients of gradients. */
-  private differentiable({ gradient, inputs, outputs, inputSpecs, options, needs }: BackwardContext<readonly number[]>) {
+  private differentiable({
+    gradient,
+    inputs,
+    outputs,
+    inputSpecs,
+    options,
+    needs,
+  }: BackwardContext<readonly number[]>) {
     const views = this.gradientViews(gradient, inputs, outputs);
     return needs.map((needed, i) => {
       if (!needed || !isFloatingPoint(inputSpecs[i].dtype)) return undefined;
@@ -299,6 +306,13 @@ export function requireFloat(operation: string, x: Tensor): void {
   }
 }
 
+/** Refuses a condition that is not bool. */
+export function requireBool(operation: string, mask: Tensor): void {
+  if (mask.dtype !== "bool") {
+    throw new DTypeError(operation, `the mask must be bool, got ${mask.dtype}. Compare, e.g. with .ne(0), to get one.`);
+  }
+}
+
 /** Short form for definitions. */
 export function define(
   name: string,
@@ -308,4 +322,3 @@ export function define(
 ): Elementwise {
   return new Elementwise(name, arity, build, options);
 }
-

@@ -124,8 +124,10 @@ function transposed(w: Tensor): Tensor {
 function requireSameDType(operation: string, tensors: readonly Tensor[]): void {
   for (const x of tensors) {
     if (x.dtype !== tensors[0].dtype || x.dtype === "bool") {
-      throw new DTypeError(operation, `dtypes must be equal numbers: ${tensors[0].dtype} and ${x.dtype}. Convert with .to(dtype).`);
+      throw new DTypeError(
+        operation,
+        `dtypes must be equal numbers: ${tensors[0].dtype} and ${x.dtype}. Convert with .to(dtype).`,
+      );
     }
   }
 }
-

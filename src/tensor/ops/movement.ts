@@ -1,8 +1,8 @@
-import { input, Kernel } from "../../backend/expr.ts";
+import type { DType } from "../../backend/dtype.ts";
 import { ArgumentError, IndexError, ShapeError } from "../../backend/errors.ts";
+import { input, Kernel } from "../../backend/expr.ts";
 import { broadcastStrides, contiguousStrides, type Shape, sameShape } from "../../backend/shape.ts";
 import { apply, applyView } from "../apply.ts";
-import type { DType } from "../../backend/dtype.ts";
 import type { Tensor } from "../tensor.ts";
 import type { Op, ViewOp } from "./op.ts";
 
@@ -208,4 +208,3 @@ export function checkOrder(order: readonly number[], rank: number): void {
     throw new ArgumentError("permute", `[${order}] does not name each of the ${rank} axes once.`);
   }
 }
-

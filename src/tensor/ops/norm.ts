@@ -1,10 +1,10 @@
-import type { View } from "../../backend/backend.ts";
 import { call, constant, input, Kernel, scalar } from "../../backend/expr.ts";
 import { channelsLastStrides, contiguousStrides, isDense, type Shape, sizeOf } from "../../backend/shape.ts";
 import { isGradEnabled } from "../autograd/mode.ts";
 import type { Tensor } from "../tensor.ts";
 import { add, mul, sub } from "./derivative.ts";
 import { define } from "./elementwise.ts";
+import { affineOf, affinePositions, fastBackward, fastForward, fastStatistics, flatten } from "./fastNorm.ts";
 import { followsChannelsLast } from "./imageFormat.ts";
 import { viewStrides } from "./movement.ts";
 import type { BackwardContext, Op } from "./op.ts";
@@ -72,15 +72,8 @@ export const normOp: Op<NormOptions> = {
   forward(backend, inputs, [out], options) {
     if (out.numel() === 0) return;
     const [x, m, v] = inputs;
+    if (fastForward(inputs, out, options)) return;
     const { weight, bias } = affineOf(inputs, options);
-    const { normalizeColumns } = backend.fast;
-    const columns = columnsOf(x, options);
-    const to = columnsOf(out, options);
-    if (normalizeColumns !== undefined && columns !== undefined && to !== undefined) {
-      const flat = [weight, bias].map((p) => p && flatten(p));
-      normalizeColumns(columns, flatten(m), flatten(v), flat[0], flat[1], options, to);
-      return;
-    }
     const scale = scaleFor(v, weight, options);
     const shift = bias === undefined ? zero(x) : seen(bias, options.affine);
     backend.map(
@@ -92,22 +85,18 @@ export const normOp: Op<NormOptions> = {
     backend.release(scale.storage);
   },
   backward(context) {
-    return isGradEnabled() ? differentiable(context) : (byColumns(context) ?? general(context));
+    return isGradEnabled() ? differentiable(context) : (fastBackward(context) ?? general(context));
   },
 };
 
-/** Mean and variance (divided by the count) over `axes`, which stay with size 1. Off the tape. */
+/** Mean and variance (divided by the count) over `axes`, which stay with size 1. Off the tape; see {@link fastStatistics}. */
 export function statistics(x: Tensor, options: NormOptions): { mean: Tensor; variance: Tensor } {
   const { shape, axes } = options;
   const { backend } = x.storage;
   const kept = shape.map((size, i) => (axes.includes(i) ? 1 : size));
   const dtype = x.dtype === "float64" ? "float64" : "float32";
   const [m, v] = [x._empty(kept, dtype), x._empty(kept, dtype)];
-  const columns = columnsOf(x, options);
-  if (backend.fast.columnMoments !== undefined && columns !== undefined) {
-    backend.fast.columnMoments(columns, flatten(m), flatten(v));
-    return { mean: m, variance: v };
-  }
+  if (fastStatistics(x, m, v, options)) return { mean: m, variance: v };
   const view = seen(x, shape);
   const share = 1 / sizeOf(axes.map((axis) => shape[axis]));
   backend.reduce("sum", mean, [view], shape, m, [share]);
@@ -140,35 +129,6 @@ function seen(x: Tensor, shape: Shape): Tensor {
   return x.detach().reshape(shape);
 }
 
-function flatten(x: Tensor): Tensor {
-  return x._wrap(x.storage, [x.numel()], [1], x.offset, x.dtype);
-}
-
-/** Batch norm over rows `[m, c]` of one block of memory: what fast kernels take. */
-function columnsOf(x: Tensor, { name, shape }: NormOptions): View | undefined {
-  if (name !== "batchNorm" || x.dtype !== "float32") return undefined;
-  const whole = x.rank === 2 ? x.isContiguous() : x.isContiguous({ memoryFormat: "channelsLast" });
-  if (!whole || x.numel() === 0) return undefined;
-  const columns = [x.numel() / shape[1], shape[1]];
-  return x._wrap(x.storage, columns, contiguousStrides(columns), x.offset, x.dtype);
-}
-
-function affineOf(
-  inputs: readonly Tensor[],
-  { hasWeight, hasBias }: Pick<NormOptions, "hasWeight" | "hasBias">,
-): { weight: Tensor | undefined; bias: Tensor | undefined } {
-  const at = positionsOf({ hasWeight, hasBias });
-  return { weight: inputs[at.weight], bias: inputs[at.bias] };
-}
-
-/** Where weight and bias stand among the inputs; −1 where they are not. */
-function positionsOf({ hasWeight, hasBias }: Pick<NormOptions, "hasWeight" | "hasBias">): {
-  weight: number;
-  bias: number;
-} {
-  return { weight: hasWeight ? 3 : -1, bias: hasBias ? (hasWeight ? 4 : 3) : -1 };
-}
-
 function zero(like: Tensor): Tensor {
   const result = like._empty([], like.dtype);
   result._fill(0);
@@ -187,37 +147,6 @@ function scaleFor(v: Tensor, weight: Tensor | undefined, { affine, epsilon }: No
   const scale = v._empty(shape, v.dtype);
   v.storage.backend.map(scaleOf, [v, weight === undefined ? one(v) : seen(weight, affine)], [scale], [epsilon]);
   return scale;
-}
-
-/** The gradients by the backend's kernel for batch norm, where it has one. */
-function byColumns({ gradient, inputs, options, needs, inputSpecs }: BackwardContext<NormOptions>) {
-  const [x, m, v] = inputs;
-  const { normalizeColumnsBackward } = x.storage.backend.fast;
-  const columns = columnsOf(x, options);
-  if (normalizeColumnsBackward === undefined || columns === undefined) return undefined;
-  const { weight, bias } = affineOf(inputs, options);
-  const like = x.rank === 2 ? gradient.contiguous() : gradient.contiguous({ memoryFormat: "channelsLast" });
-  const from = columnsOf(like, options);
-  if (from === undefined) return undefined;
-  const at = positionsOf(options);
-  const results = inputSpecs.map(({ shape, dtype }, i) => {
-    if (!needs[i] || i === 1 || i === 2) return undefined;
-    return i === 0 ? x._empty(shape, dtype, x.strides) : x._empty(shape, dtype);
-  });
-  const [out, weightOut, biasOut] = [results[0], results[at.weight], results[at.bias]];
-  normalizeColumnsBackward(
-    from,
-    columns,
-    flatten(m),
-    flatten(v),
-    weight && flatten(weight),
-    bias && flatten(bias),
-    options,
-    out && columnsOf(out, options),
-    weightOut && flatten(weightOut),
-    biasOut && flatten(biasOut),
-  );
-  return results;
 }
 
 /** The gradients by map and reduce. */
@@ -243,7 +172,7 @@ function general({ gradient, inputs, options, needs, inputSpecs }: BackwardConte
     return out;
   };
   const results: (Tensor | undefined)[] = inputSpecs.map(() => undefined);
-  const at = positionsOf(options);
+  const at = affinePositions(options);
   if (weight !== undefined && needs[at.weight]) {
     results[at.weight] = reshaped(sumTo(weightShare, [g, x, m, r], affine, weight), weight.shape);
   }

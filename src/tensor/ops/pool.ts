@@ -71,7 +71,7 @@ export const maxPoolOp: Op<PoolOptions> = {
       [],
     );
   },
-  backward({ gradient, outputs: [, indices], inputSpecs: [{ shape, dtype }] }) {
+  backward({ gradient, outputs: [, indices], inputSpecs: [{ shape, dtype }], options }) {
     const { backend } = gradient.storage;
     const { maxPoolBackward } = backend.fast;
     if (isGradEnabled()) {
@@ -83,7 +83,7 @@ export const maxPoolOp: Op<PoolOptions> = {
     const like = inImageFormat(gradient);
     const out = gradient._empty(shape, dtype, imageStrides(like, shape));
     if (maxPoolBackward !== undefined && dtype === "float32" && gradient.numel() > 0) {
-      maxPoolBackward(like, indices, out);
+      maxPoolBackward(like, indices, options.kernel, options.windows, out);
       return [out];
     }
     out._fill(0);

@@ -82,10 +82,7 @@ export const rootOp = define("norm", 1, ([x]) => call("sqrt", x), {
 
 /** x^s with gradient 0 at 0, for norms of other orders. */
 export const powerNormOp = define("norm", 2, ([x, s]) => call("pow", x, s), {
-  derivative: ([x, s], g) => [
-    call("where", call("equal", x, 0), 0, mul(g, mul(s, call("pow", x, sub(s, 1))))),
-    0,
-  ],
+  derivative: ([x, s], g) => [call("where", call("equal", x, 0), 0, mul(g, mul(s, call("pow", x, sub(s, 1))))), 0],
 });
 
 /** Largest or smallest over axes; equal winners share the gradient. */
@@ -101,7 +98,11 @@ export const extremeOp: Op<{ kind: "max" | "min"; axes: readonly number[]; keepD
   },
   backward({ gradient, inputs: [x], outputs: [y], options: { axes } }) {
     const winners = x.eq(spread(y, x.shape, axes)).to(x.dtype);
-    const share = spread(gradient.reshape(keptShape(x.shape, axes)).div(winners.sum(axes, { keepDims: true })), x.shape, axes);
+    const share = spread(
+      gradient.reshape(keptShape(x.shape, axes)).div(winners.sum(axes, { keepDims: true })),
+      x.shape,
+      axes,
+    );
     return [winners.mul(share)];
   },
 };
@@ -234,4 +235,3 @@ function requireElements(operation: string, shape: Shape, axes: readonly number[
     throw new ShapeError(operation, `nothing to choose from: [${shape}] has no elements along axes [${axes}].`);
   }
 }
-

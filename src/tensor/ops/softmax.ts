@@ -14,10 +14,7 @@ const logPlus = new Kernel([call("add", call("log", x0), x1)], 2);
 const difference = new Kernel([call("sub", x0, x1)], 2);
 const product = new Kernel([call("mul", x0, x1)], 2);
 // (e^(x−lse) − onehot)·scale; x3 is "this is the target's column"
-const crossEntropyGradient = new Kernel(
-  [call("mul", call("sub", call("exp", call("sub", x0, x1)), x3), x2)],
-  4,
-);
+const crossEntropyGradient = new Kernel([call("mul", call("sub", call("exp", call("sub", x0, x1)), x3), x2)], 4);
 
 /** Softmax over an axis, or its logarithm, without overflow. */
 export const softmaxOp: Op<{ axis: number; log: boolean }> = {
@@ -57,7 +54,10 @@ export const crossEntropyOp: Op<{ ignoreIndex: number }> = {
   infer([logits, targets]) {
     requireFloat("crossEntropy", logits);
     if (targets.dtype !== "int32" && targets.dtype !== "uint8") {
-      throw new DTypeError("crossEntropy", `targets must be int32 class numbers, got ${targets.dtype}. Convert with .to("int32").`);
+      throw new DTypeError(
+        "crossEntropy",
+        `targets must be int32 class numbers, got ${targets.dtype}. Convert with .to("int32").`,
+      );
     }
     if (logits.rank !== 2 || targets.rank !== 1 || logits.shape[0] !== targets.shape[0]) {
       throw new ShapeError(
@@ -115,7 +115,10 @@ export function checkTargets(targets: Tensor, classes: number, ignoreIndex: numb
   for (let i = 0; i < values.length; i++) {
     const t = values[i];
     if (t !== ignoreIndex && !(t >= 0 && t < classes)) {
-      throw new IndexError("crossEntropy", `target ${t} at position ${i} is out of range for ${classes} classes (0 to ${classes - 1}).`);
+      throw new IndexError(
+        "crossEntropy",
+        `target ${t} at position ${i} is out of range for ${classes} classes (0 to ${classes - 1}).`,
+      );
     }
   }
 }

@@ -4,7 +4,7 @@ import { base, type ChartOptions, palette } from "../theme.ts";
 
 /** Learning rates that a rule picked from a finder run. */
 export interface FinderSuggestions {
-  /** About two thirds down the longest falling stretch. */
+  /** Where the loss has done half of its fall. */
   valley?: number;
   /** Where the loss falls fastest. */
   steepest?: number;

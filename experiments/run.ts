@@ -1,0 +1,91 @@
+/**
+ * `npm run experiments [-- ID …] [--seeds 42,43,44] [--list]`
+ *
+ * Repeats published experiments over several seeds, judges them by their bands, prints a table and writes
+ * experiments/results/ID.json. An experiment is a file in experiments/programs that exports `experiments`; an ID may be
+ * its first letters: C runs all whose name begins with C.
+ */
+import { execFileSync } from "node:child_process";
+import { mkdirSync, readdirSync, writeFileSync } from "node:fs";
+import { cpus } from "node:os";
+import { fileURLToPath } from "node:url";
+import { parseArgs } from "node:util";
+import { defaultDevice } from "kindling";
+import { type Experiment, judge, type Verdict } from "./experiment.ts";
+
+const root = fileURLToPath(new URL("../", import.meta.url));
+const results = new URL("results/", import.meta.url);
+
+async function loadAll(): Promise<readonly Experiment[]> {
+  const folder = new URL("programs/", import.meta.url);
+  const files = readdirSync(folder).filter((name) => name.endsWith(".ts"));
+  const modules: { readonly experiments: readonly Experiment[] }[] = await Promise.all(
+    files.sort().map((name) => import(new URL(name, folder).href)),
+  );
+  return modules.flatMap(({ experiments }) => experiments);
+}
+
+function readSettings(): { ids: readonly string[]; seeds: readonly number[]; list: boolean } {
+  const { values, positionals } = parseArgs({
+    options: { seeds: { type: "string", default: "42,43,44" }, list: { type: "boolean", default: false } },
+    allowPositionals: true,
+  });
+  const seeds = values.seeds.split(",").map(Number);
+  if (!seeds.every(Number.isSafeInteger)) throw new Error(`--seeds takes whole numbers, got ${values.seeds}`);
+  return { ids: positionals, seeds, list: values.list };
+}
+
+function show({ id, title, published = {} }: Experiment, { report, checks, seconds }: Verdict): void {
+  console.log(`\n${id}: ${title} (${seconds.toFixed(1)} s)`);
+  console.log(String(report));
+  for (const [name, text] of Object.entries(published)) console.log(`  published ${name}: ${text}`);
+  for (const { text, passed } of checks) console.log(`  ${passed ? "ok    " : "FAILED"} ${text}`);
+}
+
+function write(
+  { id, title, source, settings, published = {} }: Experiment,
+  { report, checks, seconds }: Verdict,
+): void {
+  const { seeds, figures } = report;
+  const content = {
+    id,
+    title,
+    source,
+    settings,
+    published,
+    commit: commit(),
+    machine: { cpu: cpus()[0]?.model, cores: cpus().length, node: process.version, device: defaultDevice() },
+    seconds: Number(seconds.toFixed(1)),
+    seeds,
+    figures: Object.fromEntries(Object.entries(figures).map(([name, { values }]) => [name, values])),
+    checks,
+  };
+  mkdirSync(results, { recursive: true });
+  writeFileSync(new URL(`${id}.json`, results), `${JSON.stringify(content, null, 2)}\n`);
+}
+
+function commit(): string {
+  try {
+    return execFileSync("git", ["describe", "--always", "--dirty"], { cwd: root, encoding: "utf8" }).trim();
+  } catch {
+    return "unknown";
+  }
+}
+
+const { ids, seeds, list } = readSettings();
+const all = await loadAll();
+const chosen = all.filter(({ id }) => ids.length === 0 || ids.some((prefix) => id.startsWith(prefix)));
+if (chosen.length === 0) throw new Error(`no such experiment; there are ${all.map(({ id }) => id).join(", ")}`);
+if (list) {
+  for (const { id, title } of chosen) console.log(`${id.padEnd(10)} ${title}`);
+} else {
+  let failed = 0;
+  for (const experiment of chosen) {
+    const verdict = await judge(experiment, seeds);
+    show(experiment, verdict);
+    write(experiment, verdict);
+    failed += verdict.checks.filter(({ passed }) => !passed).length;
+  }
+  console.log(`\n${chosen.length} experiments, ${failed === 0 ? "all inside their bands" : `${failed} checks failed`}`);
+  process.exitCode = failed === 0 ? 0 : 1;
+}

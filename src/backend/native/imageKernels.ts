@@ -1,0 +1,136 @@
+import type { View } from "../backend.ts";
+import type { FastKernels, Windows } from "../fast.ts";
+import type { NativeBackend } from "./nativeBackend.ts";
+
+/** Kernels of the addon for images and normalisation: convolution by oneDNN, the rest in loops of its own. */
+export function nativeImageKernels({ addon, descriptor }: NativeBackend): Partial<FastKernels> {
+  const start = (numbers: number, views: number): void => descriptor.start(numbers + 16, views);
+  const addWindows = ({ stride, dilation, before }: Windows): void => {
+    descriptor.addAll(stride);
+    descriptor.addAll(dilation);
+    descriptor.addAll(before);
+  };
+  const addFlag = (flag: boolean): void => descriptor.add(flag ? 1 : 0);
+  const addOptional = (view: View | undefined): void => {
+    addFlag(view !== undefined);
+    if (view !== undefined) descriptor.addView(view);
+  };
+  return {
+    imageFormat: "channelsLast",
+
+    convolution(x, weight, bias, out, windows, groups) {
+      start(2, 4);
+      addFlag(bias !== undefined);
+      descriptor.addViews(bias === undefined ? [x, weight, out] : [x, weight, bias, out]);
+      descriptor.add(groups);
+      addWindows(windows);
+      addon.convolution(x, weight, bias, out);
+    },
+
+    convolutionData(gradient, weight, out, windows, groups) {
+      start(1, 3);
+      descriptor.addViews([gradient, weight, out]);
+      descriptor.add(groups);
+      addWindows(windows);
+      addon.convolutionData(gradient, weight, out);
+    },
+
+    convolutionWeight(x, gradient, out, bias, windows, groups) {
+      start(2, 4);
+      addFlag(bias !== undefined);
+      descriptor.addViews(bias === undefined ? [x, gradient, out] : [x, gradient, out, bias]);
+      descriptor.add(groups);
+      addWindows(windows);
+      addon.convolutionWeight(x, gradient, out, bias);
+    },
+
+    maxPool(x, kernel, windows, out, indices) {
+      start(0, 3);
+      descriptor.addViews([x, out, indices]);
+      descriptor.addAll(kernel);
+      addWindows(windows);
+      addon.maxPool(x, out, indices);
+    },
+
+    maxPoolBackward(gradient, indices, kernel, windows, out) {
+      start(0, 3);
+      descriptor.addViews([gradient, indices, out]);
+      descriptor.addAll(kernel);
+      addWindows(windows);
+      addon.maxPoolBackward(gradient, indices, out);
+    },
+
+    averagePool(x, kernel, windows, scales, out) {
+      start(countOf(scales), 2);
+      descriptor.addViews([x, out]);
+      descriptor.addAll(kernel);
+      addWindows(windows);
+      for (const values of scales) descriptor.addAll(values);
+      addon.averagePool(x, out);
+    },
+
+    averagePoolBackward(gradient, kernel, windows, scales, out) {
+      start(countOf(scales), 2);
+      descriptor.addViews([gradient, out]);
+      descriptor.addAll(kernel);
+      addWindows(windows);
+      for (const values of scales) descriptor.addAll(values);
+      addon.averagePoolBackward(gradient, out);
+    },
+
+    columnMoments(x, mean, variance) {
+      start(0, 3);
+      descriptor.addViews([x, mean, variance]);
+      addon.columnMoments(x, mean, variance);
+    },
+
+    normalizeColumns(x, mean, variance, weight, bias, { epsilon, relu }, out) {
+      start(2, 6);
+      descriptor.add(epsilon);
+      addFlag(relu);
+      descriptor.addViews([x, mean, variance]);
+      addOptional(weight);
+      addOptional(bias);
+      descriptor.addView(out);
+      addon.normalizeColumns(x, mean, variance, weight, bias, out);
+    },
+
+    normalizeColumnsBackward(gradient, x, mean, variance, weight, bias, { epsilon, relu }, out, weightOut, biasOut) {
+      start(2, 9);
+      descriptor.add(epsilon);
+      addFlag(relu);
+      descriptor.addViews([gradient, x, mean, variance]);
+      addOptional(weight);
+      addOptional(bias);
+      addOptional(out);
+      addOptional(weightOut);
+      addOptional(biasOut);
+      addon.normalizeColumnsBackward(gradient, x, mean, variance, weight, bias, out, weightOut, biasOut);
+    },
+
+    layerNorm(x, weight, bias, epsilon, out, mean, variance) {
+      start(1, 6);
+      descriptor.add(epsilon);
+      descriptor.addView(x);
+      addOptional(weight);
+      addOptional(bias);
+      descriptor.addViews([out, mean, variance]);
+      addon.layerNorm(x, weight, bias, out, mean, variance);
+    },
+
+    layerNormBackward(gradient, x, mean, variance, weight, epsilon, out, weightOut, biasOut) {
+      start(1, 8);
+      descriptor.add(epsilon);
+      descriptor.addViews([gradient, x, mean, variance]);
+      addOptional(weight);
+      addOptional(out);
+      addOptional(weightOut);
+      addOptional(biasOut);
+      addon.layerNormBackward(gradient, x, mean, variance, weight, out, weightOut, biasOut);
+    },
+  };
+}
+
+function countOf(scales: readonly (readonly number[])[]): number {
+  return scales.reduce((sum, values) => sum + values.length, 0);
+}

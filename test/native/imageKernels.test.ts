@@ -1,0 +1,150 @@
+import { describe, expect, test } from "vitest";
+import type { View } from "../../src/backend/backend.ts";
+import { setThreadCount } from "../../src/backend/native/native.ts";
+import { channelsLastStrides, contiguousStrides, type Shape, sizeOf } from "../../src/backend/shape.ts";
+import { conv1d, conv2d, conv3d, convTranspose2d } from "../../src/tensor/conv.ts";
+import { type Tensor, tensor } from "../../src/tensor/index.ts";
+import { batchNorm, layerNorm } from "../../src/tensor/norm.ts";
+import { avgPool2d, maxPool2d, maxPool3d } from "../../src/tensor/pool.ts";
+import { expectClose } from "../close.ts";
+import { type Choices, forSeeds, missing, native } from "./oracle.ts";
+
+/** A shape and its numbers, to be put on two devices. */
+interface Numbers {
+  readonly shape: Shape;
+  readonly values: Float64Array;
+}
+
+function numbers(choices: Choices, shape: Shape): Numbers {
+  return { shape, values: Float64Array.from({ length: sizeOf(shape) }, () => Math.fround(choices.next() * 2 - 1)) };
+}
+
+/** Runs a function with its gradients on the native device and by the definitions on js in float64, and compares. */
+function compare(choices: Choices, inputs: readonly Numbers[], run: (x: readonly Tensor[]) => Tensor): void {
+  const weights = choices.integer(1, 1000);
+  const results = (["native", "js"] as const).map((device) => {
+    const dtype = device === "js" ? "float64" : "float32";
+    const leaves = inputs.map(({ shape, values }) => tensor(values, { shape, dtype, device, requiresGrad: true }));
+    const y = run(leaves);
+    const w = Float64Array.from({ length: y.numel() }, (_, i) => Math.fround(Math.sin(i * 1.7 + weights)));
+    y.mul(tensor(w, { shape: y.shape, dtype, device })).sum().backward();
+    return [y, ...leaves.map((x) => x.grad ?? x)];
+  });
+  results[0].forEach((actual, i) => {
+    const expected = results[1][i];
+    const size = Math.max(1, expected.abs().amax().item());
+    expect(actual.shape).toEqual(expected.shape);
+    expectClose(actual, expected, { rtol: 1e-4, atol: 2e-5 * size });
+  });
+}
+
+describe.skipIf(missing !== undefined)("the image kernels of the addon agree with their definitions:", () => {
+  test("convolution", () => {
+    forSeeds(60, (choices) => {
+      const axes = choices.pick([1, 2, 2, 2, 3]);
+      const groups = choices.pick([1, 1, 1, 2, 3]);
+      const [c, m] = [groups * choices.pick([1, 2, 3, 8, 17]), groups * choices.pick([1, 4, 5, 16, 33])];
+      const each = (low: number, high: number): number[] => Array.from({ length: axes }, () => choices.integer(low, high));
+      const [kernel, stride, dilation] = [each(1, 3), each(1, 3), each(1, 2)];
+      const size = kernel.map((k, i) => choices.integer(dilation[i] * (k - 1) + 1, dilation[i] * (k - 1) + 9));
+      const padding = each(0, 2).map((pad) => [pad, choices.integer(0, 2)] as const);
+      const options = { stride, dilation, padding, groups };
+      const inputs = [numbers(choices, [choices.integer(1, 3), c, ...size]), numbers(choices, [m, c / groups, ...kernel])];
+      if (choices.chance(0.5)) inputs.push(numbers(choices, [m]));
+      compare(choices, inputs, ([x, w, b]) => [conv1d, conv2d, conv3d][axes - 1](x, w, b, options));
+    });
+  });
+
+  test("transposed convolution", () => {
+    forSeeds(20, (choices) => {
+      const [c, m, k, stride] = [choices.pick([1, 3, 16]), choices.pick([1, 2, 17]), choices.integer(1, 4), choices.integer(1, 3)];
+      const options = { stride, padding: choices.integer(0, Math.floor(k / 2)), outputPadding: choices.integer(0, stride - 1) };
+      const inputs = [numbers(choices, [2, c, 4, 5]), numbers(choices, [c, m, k, k])];
+      compare(choices, inputs, ([x, w]) => convTranspose2d(x, w, undefined, options));
+    });
+  });
+
+  test("pooling", () => {
+    forSeeds(60, (choices) => {
+      const kernel = [choices.integer(1, 4), choices.integer(1, 3)];
+      const stride = [choices.integer(1, 3), choices.integer(1, 3)];
+      const padding = kernel.map((k) => choices.integer(0, Math.floor(k / 2)));
+      const ceilMode = choices.chance(0.5);
+      const x = numbers(choices, [choices.integer(1, 3), choices.pick([1, 3, 16, 21]), choices.integer(4, 12), choices.integer(4, 9)]);
+      compare(choices, [x], ([a]) => maxPool2d(a, kernel, { stride, padding, ceilMode }));
+      const countIncludePad = choices.chance(0.5);
+      compare(choices, [x], ([a]) => avgPool2d(a, kernel, { stride, padding, ceilMode, countIncludePad }));
+      const volume = numbers(choices, [1, 2, 4, 5, choices.integer(3, 6)]);
+      compare(choices, [volume], ([a]) => maxPool3d(a, [2, 3, 2], { stride: [1, 2, 2], padding: [0, 1, 1] }));
+    });
+  });
+
+  test("batch norm and layer norm, rows and columns in any number", () => {
+    forSeeds(60, (choices) => {
+      const [n, c] = [choices.pick([2, 3, 7, 65]), choices.pick([1, 2, 3, 5, 8, 31, 64, 100, 513])];
+      const shape = choices.chance(0.3) ? [n, c] : [n, c, choices.integer(1, 9), choices.integer(1, 9)];
+      const relu = choices.chance(0.5);
+      const inputs = [numbers(choices, shape), numbers(choices, [c]), numbers(choices, [c])];
+      compare(choices, inputs, ([x, weight, bias]) => batchNorm(x, { weight, bias, training: true, relu }));
+      const rows = numbers(choices, [n, choices.integer(1, 4), c + 3]);
+      const affine = [numbers(choices, [c + 3]), numbers(choices, [c + 3])];
+      compare(choices, [rows, ...affine], ([x, weight, bias]) => layerNorm(x, [c + 3], { weight, bias }));
+    });
+  });
+
+  test("norms give the same bits on one and two threads", () => {
+    forSeeds(4, (choices) => {
+      const { shape, values } = numbers(choices, [32, 24, 40, 40]);
+      const images = (): Tensor => tensor(values, { shape, device: "native", requiresGrad: true });
+      const bits = [1, 2].map((threads) => {
+        setThreadCount(threads);
+        const x = images();
+        const y = batchNorm(x, { training: true });
+        y.square().mul(y).sum().backward();
+        return [y, x.grad ?? x].map((t) => Array.from(t.toTypedArray().slice(0, 5000)));
+      });
+      expect(bits[0]).toEqual(bits[1]);
+    });
+  });
+});
+
+describe.skipIf(missing !== undefined)("the image kernels of the addon refuse", () => {
+  const windows = { stride: [1, 1], dilation: [1, 1], before: [1, 1] };
+  const make = (shape: Shape, strides: readonly number[] = channelsLastStrides(shape)): View => ({
+    storage: native.allocate(sizeOf(shape) * 4),
+    shape,
+    strides,
+    offset: 0,
+    dtype: "float32",
+  });
+  const x = make([2, 3, 8, 8]);
+  const y = make([2, 4, 8, 8]);
+  const w = make([4, 3, 3, 3], contiguousStrides([4, 3, 3, 3]));
+  const indices: View = { ...make([2, 3, 8, 8]), dtype: "int32" };
+  const { fast } = native;
+
+  const bad: readonly (readonly [string, () => void])[] = [
+    ["images that reach outside their memory", () => fast.convolution?.({ ...x, shape: [2, 3, 8, 80] }, w, undefined, y, windows, 1)],
+    ["images that are not channels-last", () => fast.convolution?.(make([2, 3, 8, 8], contiguousStrides([2, 3, 8, 8])), w, undefined, y, windows, 1)],
+    ["other channels", () => fast.convolution?.(y, w, undefined, y, windows, 1)],
+    ["groups that do not fit", () => fast.convolution?.(x, w, undefined, y, windows, 3)],
+    ["no groups", () => fast.convolution?.(x, w, undefined, y, windows, 0)],
+    ["strides of 0", () => fast.convolution?.(x, w, undefined, y, { ...windows, stride: [0, 1] }, 1)],
+    ["negative padding", () => fast.convolution?.(x, w, undefined, y, { ...windows, before: [-1, 0] }, 1)],
+    ["a result too small", () => fast.convolution?.(x, w, undefined, make([2, 4, 8, 2]), windows, 1)],
+    ["a bias that does not fit", () => fast.convolution?.(x, w, make([3]), y, windows, 1)],
+    ["another dtype", () => fast.convolution?.(x, { ...w, dtype: "int32" }, undefined, y, windows, 1)],
+    ["a gradient of another batch", () => fast.convolutionData?.(make([1, 4, 8, 8]), w, x, windows, 1)],
+    ["weights out of order", () => fast.convolutionWeight?.(x, y, make([4, 3, 3, 3]), undefined, windows, 1)],
+    ["pooling into other channels", () => fast.maxPool?.(x, [3, 3], windows, y, indices)],
+    ["indices of another type", () => fast.maxPool?.(x, [3, 3], windows, make([2, 3, 8, 8]), x)],
+    ["windows of no elements", () => fast.averagePool?.(x, [0, 3], windows, [[], []], make([2, 3, 8, 8]))],
+    ["moments of other columns", () => fast.columnMoments?.(make([6, 4], [4, 1]), make([3]), make([4]))],
+    ["rows with gaps", () => fast.columnMoments?.(make([4, 4], [5, 1]), make([4]), make([4]))],
+    ["a result of other rows", () => fast.layerNorm?.(make([4, 4], [4, 1]), undefined, undefined, 0, make([3, 4], [4, 1]), make([4]), make([4]))],
+  ];
+
+  test.each(bad)("%s", (_, call) => {
+    expect(call).toThrow(/kindling addon/);
+  });
+});
