@@ -20,6 +20,8 @@ export interface Experiment {
   readonly settings: Readonly<Record<string, string | number>>;
   /** Figures that the source prints, for the reader. */
   readonly published?: Readonly<Record<string, string>>;
+  /** Default 42, 43, 44; more where single runs vary too much for three to tell anything. */
+  readonly seeds?: readonly number[];
   /** One run; the global random sequence is seeded before. */
   readonly run: (seed: number) => Promise<Figures>;
   readonly checks: readonly Check[];
@@ -53,6 +55,11 @@ export function within(figure: string, low: number, high: number): Check {
     text: `${figure} from ${low} to ${high}, every seed`,
     holds: (values) => values(figure).every((value) => value >= low && value <= high),
   };
+}
+
+/** 42, 43, … */
+export function seedsUpTo(count: number): number[] {
+  return Array.from({ length: count }, (_, i) => 42 + i);
 }
 
 /** Every seed's value is at least `low`. */

@@ -11,7 +11,7 @@ import { cpus } from "node:os";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { defaultDevice } from "kindling";
-import { type Experiment, judge, type Verdict } from "./experiment.ts";
+import { type Experiment, judge, seedsUpTo, type Verdict } from "./experiment.ts";
 
 const root = fileURLToPath(new URL("../", import.meta.url));
 const results = new URL("results/", import.meta.url);
@@ -19,19 +19,19 @@ const results = new URL("results/", import.meta.url);
 async function loadAll(): Promise<readonly Experiment[]> {
   const folder = new URL("programs/", import.meta.url);
   const files = readdirSync(folder).filter((name) => name.endsWith(".ts"));
-  const modules: { readonly experiments: readonly Experiment[] }[] = await Promise.all(
-    files.sort().map((name) => import(new URL(name, folder).href)),
+  const modules = await Promise.all(
+    files.sort().map((name): Promise<{ readonly experiments: readonly Experiment[] }> => import(new URL(name, folder).href)),
   );
   return modules.flatMap(({ experiments }) => experiments);
 }
 
-function readSettings(): { ids: readonly string[]; seeds: readonly number[]; list: boolean } {
+function readSettings(): { ids: readonly string[]; seeds: readonly number[] | undefined; list: boolean } {
   const { values, positionals } = parseArgs({
-    options: { seeds: { type: "string", default: "42,43,44" }, list: { type: "boolean", default: false } },
+    options: { seeds: { type: "string" }, list: { type: "boolean", default: false } },
     allowPositionals: true,
   });
-  const seeds = values.seeds.split(",").map(Number);
-  if (!seeds.every(Number.isSafeInteger)) throw new Error(`--seeds takes whole numbers, got ${values.seeds}`);
+  const seeds = values.seeds?.split(",").map(Number);
+  if (seeds?.every(Number.isSafeInteger) === false) throw new Error(`--seeds takes whole numbers, got ${values.seeds}`);
   return { ids: positionals, seeds, list: values.list };
 }
 
@@ -81,7 +81,7 @@ if (list) {
 } else {
   let failed = 0;
   for (const experiment of chosen) {
-    const verdict = await judge(experiment, seeds);
+    const verdict = await judge(experiment, seeds ?? experiment.seeds ?? seedsUpTo(3));
     show(experiment, verdict);
     write(experiment, verdict);
     failed += verdict.checks.filter(({ passed }) => !passed).length;

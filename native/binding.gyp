@@ -62,6 +62,7 @@
         "src/program.cc",
         "src/reduce.cc",
         "src/space.cc",
+        "src/winograd.cc",
       ],
       "cflags_cc": ["-ffp-contract=fast"],
       "conditions": [

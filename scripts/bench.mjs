@@ -17,6 +17,12 @@ function installPeers() {
     run("npm", ["ci", "--no-audit", "--no-fund"], { cwd: peers, log: "runs/bench-peers.log" });
   }
   if (!hasPyTorch()) installSystemPackages([{ "apt-get": "python3-torch" }], { say, again: false });
+  // Debian's PyTorch multiplies with whatever BLAS is there; the reference one is forty times slower than OpenBLAS.
+  if (!hasOpenBlas()) installSystemPackages([{ "apt-get": "libopenblas0-pthread" }], { say, again: false });
+}
+
+function hasOpenBlas() {
+  return spawnSync("sh", ["-c", "ldconfig -p | grep -q libopenblas"]).status === 0;
 }
 
 function hasPyTorch() {

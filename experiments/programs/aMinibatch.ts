@@ -1,8 +1,12 @@
 import { accuracy } from "kindling";
-import { atLeast, type Experiment, typically } from "../experiment.ts";
+import { atLeast, type Experiment, seedsUpTo, typically } from "../experiment.ts";
 import { accuracies, losses, mnistLearner } from "../perceptron.ts";
 
-/** At this rate a last batch of 16 images can spoil an epoch, PyTorch's too; the band says so, and judges the rest. */
+/**
+ * At this rate the last batch of an epoch, of 16 images, can spoil it. The source's bands, final ≥ .955 and best ≥ .962,
+ * therefore hold for the middle seed of ten; ten seeds in PyTorch 2.6, same settings, gave final .906 to .972 (middle
+ * .969), best .957 to .972 and worst .793 to .957.
+ */
 const minibatch: Experiment = {
   id: "A",
   title: "Mini-batch training from scratch, 5 epochs",
@@ -31,7 +35,14 @@ const minibatch: Experiment = {
       "last batch": accuracy(learn.preds, learn.yb),
     };
   },
-  checks: [typically("final", 0.955), atLeast("best", 0.962), atLeast("worst", 0.8), atLeast("last batch", 0.7)],
+  seeds: seedsUpTo(10),
+  checks: [
+    typically("final", 0.955),
+    typically("best", 0.962),
+    atLeast("final", 0.9),
+    atLeast("best", 0.955),
+    atLeast("last batch", 0.7),
+  ],
 };
 
 export const experiments: readonly Experiment[] = [minibatch];

@@ -3,7 +3,9 @@
 #include "images.h"
 #include "kernels.h"
 #include "primitives.h"
+#include "signals.h"
 #include "threads.h"
+#include "winograd.h"
 
 namespace kindling {
 
@@ -198,7 +200,36 @@ Primitives::Key keyOf(const Problem& p, Kind kind) {
   return key;
 }
 
+// The problem as Winograd's algorithm takes it: 3×3 kernels at stride 1, padded by at most 2.
+bool asWinograd(const Problem& p, Kind kind, Winograd& w) {
+  if (p.windows.axes != 2 || p.groups != 1 || (kind == Weight && p.hasBias)) return false;
+  const Along &y = p.windows.spatial(0), &x = p.windows.spatial(1);
+  for (const Along* a : {&y, &x}) {
+    if (a->kernel != 3 || a->stride != 1 || a->dilation != 1 || a->before > 2) return false;
+  }
+  if (kind == Data) {
+    w = {p.x.size[0], y.places, x.places, p.y.size[1], y.size, x.size, p.x.size[1], 2 - y.before, 2 - x.before};
+  } else {
+    w = {p.x.size[0], y.size, x.size, p.x.size[1], y.places, x.places, p.y.size[1], y.before, x.before};
+  }
+  return w.pays();
+}
+
+void runWinograd(Context& context, const Problem& p, Kind kind, const Winograd& w) {
+  char* scratch = context.dnn().scratch(kind == Weight ? w.weightBytes() : w.forwardBytes());
+  float *x = p.x.as<float>(), *y = p.y.as<float>(), *weight = p.weight.as<float>();
+  if (kind == Forward) {
+    w.forward(x, weight, p.hasBias ? p.bias.as<float>() : nullptr, y, scratch);
+  } else if (kind == Data) {
+    w.turned(y, weight, x, scratch);
+  } else {
+    w.weights(x, y, weight, scratch);
+  }
+}
+
 void run(Context& context, const Problem& p, Kind kind) {
+  Winograd w;
+  if (asWinograd(p, kind, w)) return runWinograd(context, p, kind, w);
   Primitives& primitives = context.dnn();
   ConvEntry& e = primitives.find<ConvEntry>(keyOf(p, kind), [&] { return makeEntry(primitives.engine, p, kind); });
   char* scratch = primitives.scratch(e.weightBytes + e.scratchBytes);
@@ -208,6 +239,7 @@ void run(Context& context, const Problem& p, Kind kind) {
   if (e.reorders) e.weight.set_data_handle(scratch);
   if (p.hasBias) e.bias.set_data_handle(p.bias.data);
   e.scratch.set_data_handle(scratch + e.weightBytes);
+  const SignalsHeld held;
   if (e.reorders && kind != Weight) e.reorder.execute(primitives.stream, e.reorderArguments);
   e.primitive.execute(primitives.stream, e.arguments);
   if (e.reorders && kind == Weight) e.reorder.execute(primitives.stream, e.reorderArguments);

@@ -2,7 +2,7 @@ import { allocateBytes, heldBytes } from "#platform";
 import type { MemoryUse } from "./backend.ts";
 
 const MIN_BYTES = 64;
-const SAMPLE_BYTES = 8 * 1024 * 1024;
+const SAMPLE_BYTES = 32 * 1024 * 1024;
 
 /** How an {@link Allocator} keeps memory. */
 export interface AllocatorOptions {

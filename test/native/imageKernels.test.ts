@@ -20,21 +20,28 @@ function numbers(choices: Choices, shape: Shape): Numbers {
 }
 
 /** Runs a function with its gradients on the native device and by the definitions on js in float64, and compares. */
-function compare(choices: Choices, inputs: readonly Numbers[], run: (x: readonly Tensor[]) => Tensor): void {
+function compare(
+  choices: Choices,
+  inputs: readonly Numbers[],
+  run: (x: readonly Tensor[]) => Tensor,
+  closeness = 2e-5,
+): void {
   const weights = choices.integer(1, 1000);
   const results = (["native", "js"] as const).map((device) => {
     const dtype = device === "js" ? "float64" : "float32";
     const leaves = inputs.map(({ shape, values }) => tensor(values, { shape, dtype, device, requiresGrad: true }));
     const y = run(leaves);
     const w = Float64Array.from({ length: y.numel() }, (_, i) => Math.fround(Math.sin(i * 1.7 + weights)));
-    y.mul(tensor(w, { shape: y.shape, dtype, device })).sum().backward();
+    y.mul(tensor(w, { shape: y.shape, dtype, device }))
+      .sum()
+      .backward();
     return [y, ...leaves.map((x) => x.grad ?? x)];
   });
   results[0].forEach((actual, i) => {
     const expected = results[1][i];
     const size = Math.max(1, expected.abs().amax().item());
     expect(actual.shape).toEqual(expected.shape);
-    expectClose(actual, expected, { rtol: 1e-4, atol: 2e-5 * size });
+    expectClose(actual, expected, { rtol: 1e-4, atol: closeness * size });
   });
 }
 
@@ -44,21 +51,47 @@ describe.skipIf(missing !== undefined)("the image kernels of the addon agree wit
       const axes = choices.pick([1, 2, 2, 2, 3]);
       const groups = choices.pick([1, 1, 1, 2, 3]);
       const [c, m] = [groups * choices.pick([1, 2, 3, 8, 17]), groups * choices.pick([1, 4, 5, 16, 33])];
-      const each = (low: number, high: number): number[] => Array.from({ length: axes }, () => choices.integer(low, high));
+      const each = (low: number, high: number): number[] =>
+        Array.from({ length: axes }, () => choices.integer(low, high));
       const [kernel, stride, dilation] = [each(1, 3), each(1, 3), each(1, 2)];
       const size = kernel.map((k, i) => choices.integer(dilation[i] * (k - 1) + 1, dilation[i] * (k - 1) + 9));
       const padding = each(0, 2).map((pad) => [pad, choices.integer(0, 2)] as const);
       const options = { stride, dilation, padding, groups };
-      const inputs = [numbers(choices, [choices.integer(1, 3), c, ...size]), numbers(choices, [m, c / groups, ...kernel])];
+      const inputs = [
+        numbers(choices, [choices.integer(1, 3), c, ...size]),
+        numbers(choices, [m, c / groups, ...kernel]),
+      ];
       if (choices.chance(0.5)) inputs.push(numbers(choices, [m]));
       compare(choices, inputs, ([x, w, b]) => [conv1d, conv2d, conv3d][axes - 1](x, w, b, options));
     });
   });
 
+  test("convolution with many channels and 3×3 kernels", () => {
+    forSeeds(12, (choices) => {
+      const [n, c, m] = [choices.pick([1, 4, 66]), choices.pick([32, 48, 80]), choices.pick([32, 64, 112])];
+      const size = n === 66 ? [4, 4] : [choices.integer(8, 19), choices.integer(8, 19)];
+      const padding = [choices.integer(0, 2), choices.integer(0, 2)].map(
+        (before) => [before, choices.integer(0, 2)] as const,
+      );
+      const inputs = [numbers(choices, [n, c, ...size]), numbers(choices, [m, c, 3, 3])];
+      if (choices.chance(0.5)) inputs.push(numbers(choices, [m]));
+      compare(choices, inputs, ([x, w, b]) => conv2d(x, w, b, { padding }), 5e-5);
+    });
+  });
+
   test("transposed convolution", () => {
     forSeeds(20, (choices) => {
-      const [c, m, k, stride] = [choices.pick([1, 3, 16]), choices.pick([1, 2, 17]), choices.integer(1, 4), choices.integer(1, 3)];
-      const options = { stride, padding: choices.integer(0, Math.floor(k / 2)), outputPadding: choices.integer(0, stride - 1) };
+      const [c, m, k, stride] = [
+        choices.pick([1, 3, 16]),
+        choices.pick([1, 2, 17]),
+        choices.integer(1, 4),
+        choices.integer(1, 3),
+      ];
+      const options = {
+        stride,
+        padding: choices.integer(0, Math.floor(k / 2)),
+        outputPadding: choices.integer(0, stride - 1),
+      };
       const inputs = [numbers(choices, [2, c, 4, 5]), numbers(choices, [c, m, k, k])];
       compare(choices, inputs, ([x, w]) => convTranspose2d(x, w, undefined, options));
     });
@@ -70,7 +103,12 @@ describe.skipIf(missing !== undefined)("the image kernels of the addon agree wit
       const stride = [choices.integer(1, 3), choices.integer(1, 3)];
       const padding = kernel.map((k) => choices.integer(0, Math.floor(k / 2)));
       const ceilMode = choices.chance(0.5);
-      const x = numbers(choices, [choices.integer(1, 3), choices.pick([1, 3, 16, 21]), choices.integer(4, 12), choices.integer(4, 9)]);
+      const x = numbers(choices, [
+        choices.integer(1, 3),
+        choices.pick([1, 3, 16, 21]),
+        choices.integer(4, 12),
+        choices.integer(4, 9),
+      ]);
       compare(choices, [x], ([a]) => maxPool2d(a, kernel, { stride, padding, ceilMode }));
       const countIncludePad = choices.chance(0.5);
       compare(choices, [x], ([a]) => avgPool2d(a, kernel, { stride, padding, ceilMode, countIncludePad }));
@@ -124,8 +162,14 @@ describe.skipIf(missing !== undefined)("the image kernels of the addon refuse", 
   const { fast } = native;
 
   const bad: readonly (readonly [string, () => void])[] = [
-    ["images that reach outside their memory", () => fast.convolution?.({ ...x, shape: [2, 3, 8, 80] }, w, undefined, y, windows, 1)],
-    ["images that are not channels-last", () => fast.convolution?.(make([2, 3, 8, 8], contiguousStrides([2, 3, 8, 8])), w, undefined, y, windows, 1)],
+    [
+      "images that reach outside their memory",
+      () => fast.convolution?.({ ...x, shape: [2, 3, 8, 80] }, w, undefined, y, windows, 1),
+    ],
+    [
+      "images that are not channels-last",
+      () => fast.convolution?.(make([2, 3, 8, 8], contiguousStrides([2, 3, 8, 8])), w, undefined, y, windows, 1),
+    ],
     ["other channels", () => fast.convolution?.(y, w, undefined, y, windows, 1)],
     ["groups that do not fit", () => fast.convolution?.(x, w, undefined, y, windows, 3)],
     ["no groups", () => fast.convolution?.(x, w, undefined, y, windows, 0)],
@@ -141,7 +185,10 @@ describe.skipIf(missing !== undefined)("the image kernels of the addon refuse", 
     ["windows of no elements", () => fast.averagePool?.(x, [0, 3], windows, [[], []], make([2, 3, 8, 8]))],
     ["moments of other columns", () => fast.columnMoments?.(make([6, 4], [4, 1]), make([3]), make([4]))],
     ["rows with gaps", () => fast.columnMoments?.(make([4, 4], [5, 1]), make([4]), make([4]))],
-    ["a result of other rows", () => fast.layerNorm?.(make([4, 4], [4, 1]), undefined, undefined, 0, make([3, 4], [4, 1]), make([4]), make([4]))],
+    [
+      "a result of other rows",
+      () => fast.layerNorm?.(make([4, 4], [4, 1]), undefined, undefined, 0, make([3, 4], [4, 1]), make([4]), make([4])),
+    ],
   ];
 
   test.each(bad)("%s", (_, call) => {

@@ -96,7 +96,7 @@ test("JSONL: every line is an object with figures, hypers and time; NaN is null"
   const parsed = (await lines(path)).slice(0, 2).map((line) => JSON.parse(line));
   expect(parsed.map(({ epoch }) => epoch)).toEqual([0, 1]);
   expect(parsed[1].valid).toEqual({ loss: learn.recorder.records[1].valid?.loss, nothing: null });
-  expect(parsed[0].hypers).toEqual([{ lr: 0.01 }]);
+  expect(parsed[0].hypers).toMatchObject([{ lr: 0.01 }]);
   expect(Number.isNaN(Date.parse(parsed[0].time))).toBe(false);
 });
 

@@ -1,0 +1,339 @@
+// Lavin and Gray 2016, Fast algorithms for convolutional neural networks, https://arxiv.org/abs/1509.09308, with the
+// interpolation points 0, ±1, ±2, ∞:  y = Aᵀ [(G w Gᵀ) ⊙ (Bᵀ x B)] A  for tiles of 6×6 inputs and 4×4 outputs.
+// Over channels the products ⊙ are 36 matrix products. Vectors run over channels, of which there are multiples of 16.
+// Gradients for the weights use the same identity read the other way:  Gᵀ [(Bᵀ x B) ⊙ (A dy Aᵀ)] G.
+#include "winograd.h"
+
+#include <algorithm>
+#include <cstring>
+#include <vector>
+
+#include "threads.h"
+
+namespace kindling {
+
+namespace {
+
+constexpr int kLanes = 16;
+constexpr int kTile = 6, kOut = 4, kPoints = 36;
+// Rows and vectors of columns of a product that are computed together: as many sums as there are registers for.
+#ifdef __AVX512F__
+constexpr int kRows = 8, kWide = 2;
+#else
+constexpr int kRows = 6, kWide = 1;
+#endif
+constexpr int64_t kPanel = kWide * kLanes;
+
+typedef float Vec __attribute__((vector_size(kLanes * sizeof(float))));
+
+inline void load(Vec& v, const float* p) { std::memcpy(&v, p, sizeof(v)); }
+inline void store(const Vec& v, float* p) { std::memcpy(p, &v, sizeof(v)); }
+
+// Bᵀ d
+inline void inputTransform(const Vec* d, int step, Vec* o, int to) {
+  const Vec even = d[4 * step] - 4.0f * d[2 * step], odd = d[3 * step] - 4.0f * d[step];
+  const Vec near = d[4 * step] - d[2 * step], twice = 2.0f * (d[3 * step] - d[step]);
+  o[0] = 4.0f * d[0] - 5.0f * d[2 * step] + d[4 * step];
+  o[to] = even + odd;
+  o[2 * to] = even - odd;
+  o[3 * to] = near + twice;
+  o[4 * to] = near - twice;
+  o[5 * to] = 4.0f * d[step] - 5.0f * d[3 * step] + d[5 * step];
+}
+
+// Aᵀ m
+inline void outputTransform(const Vec* m, int step, Vec* o, int to) {
+  const Vec p = m[step] + m[2 * step], q = m[step] - m[2 * step];
+  const Vec r = m[3 * step] + m[4 * step], s = m[3 * step] - m[4 * step];
+  o[0] = m[0] + p + r;
+  o[to] = q + 2.0f * s;
+  o[2 * to] = p + 4.0f * r;
+  o[3 * to] = q + 8.0f * s + m[5 * step];
+}
+
+// A y
+inline void gradientTransform(const Vec* y, int step, Vec* o, int to) {
+  const Vec p = y[0] + y[2 * step], q = y[step] + y[3 * step];
+  const Vec r = y[0] + 4.0f * y[2 * step], s = 2.0f * y[step] + 8.0f * y[3 * step];
+  o[0] = y[0];
+  o[to] = p + q;
+  o[2 * to] = p - q;
+  o[3 * to] = r + s;
+  o[4 * to] = r - s;
+  o[5 * to] = y[3 * step];
+}
+
+// G g
+inline void weightTransform(const Vec* g, int step, Vec* o, int to) {
+  const Vec outer = (g[0] + g[2 * step]) * (-1.0f / 6), inner = g[step] * (1.0f / 6);
+  const Vec far = g[0] * (1.0f / 24) + g[2 * step] * (1.0f / 6), half = g[step] * (1.0f / 12);
+  o[0] = g[0] * 0.25f;
+  o[to] = outer - inner;
+  o[2 * to] = outer + inner;
+  o[3 * to] = far + half;
+  o[4 * to] = far - half;
+  o[5 * to] = g[2 * step];
+}
+
+// Gᵀ u
+inline void weightGradientTransform(const Vec* u, int step, Vec* o, int to) {
+  const Vec p = (u[step] + u[2 * step]) * (1.0f / 6), q = (u[2 * step] - u[step]) * (1.0f / 6);
+  const Vec r = u[3 * step] + u[4 * step], s = u[3 * step] - u[4 * step];
+  o[0] = u[0] * 0.25f - p + r * (1.0f / 24);
+  o[to] = q + s * (1.0f / 12);
+  o[2 * to] = r * (1.0f / 6) - p + u[5 * step];
+}
+
+// c[kHigh × 16·kVectors] (+)= a · b, where a's rows and steps along k are anyhow apart.
+template <int kHigh, int kVectors, bool kAdd>
+inline void product(const float* a, int64_t aRow, int64_t aStep, const float* b, int64_t bStep, int64_t k, float* c,
+                    int64_t cRow) {
+  Vec sums[kHigh][kVectors];
+  for (int i = 0; i < kHigh; i++) {
+    for (int j = 0; j < kVectors; j++) {
+      if (kAdd) {
+        load(sums[i][j], c + i * cRow + j * kLanes);
+      } else {
+        sums[i][j] = Vec{};
+      }
+    }
+  }
+  for (int64_t p = 0; p < k; p++, a += aStep, b += bStep) {
+    Vec columns[kVectors];
+    for (int j = 0; j < kVectors; j++) load(columns[j], b + j * kLanes);
+    for (int i = 0; i < kHigh; i++) {
+      for (int j = 0; j < kVectors; j++) sums[i][j] += a[i * aRow] * columns[j];
+    }
+  }
+  for (int i = 0; i < kHigh; i++) {
+    for (int j = 0; j < kVectors; j++) store(sums[i][j], c + i * cRow + j * kLanes);
+  }
+}
+
+template <int kVectors, bool kAdd>
+void productRows(int64_t rows, const float* a, int64_t aRow, int64_t aStep, const float* b, int64_t bStep, int64_t k,
+                 float* c, int64_t cRow) {
+  int64_t i = 0;
+  for (; i + kRows <= rows; i += kRows) {
+    product<kRows, kVectors, kAdd>(a + i * aRow, aRow, aStep, b, bStep, k, c + i * cRow, cRow);
+  }
+  for (; i + 2 <= rows; i += 2) product<2, kVectors, kAdd>(a + i * aRow, aRow, aStep, b, bStep, k, c + i * cRow, cRow);
+  for (; i < rows; i++) product<1, kVectors, kAdd>(a + i * aRow, aRow, aStep, b, bStep, k, c + i * cRow, cRow);
+}
+
+// Where the elements of one tile lie; those outside the image are `outside`.
+struct Tile {
+  int64_t n, y, x;
+
+  Tile(const Winograd& w, int64_t index)
+      : n(index / (w.tilesDown() * w.tilesAcross())),
+        y(index / w.tilesAcross() % w.tilesDown()),
+        x(index % w.tilesAcross()) {}
+};
+
+template <class T>
+void locate(T* image, int64_t n, int64_t height, int64_t width, int64_t channels, int64_t y, int64_t x, int size,
+            T* outside, T** at) {
+  for (int i = 0; i < size; i++) {
+    for (int j = 0; j < size; j++) {
+      const bool inside = y + i >= 0 && y + i < height && x + j >= 0 && x + j < width;
+      at[i * size + j] = inside ? image + ((n * height + y + i) * width + x + j) * channels : outside;
+    }
+  }
+}
+
+// Bᵀ x B of one tile into v[point][…], `pointStep` apart.
+void transformInput(const float* const* at, int64_t channels, float* v, int64_t pointStep, bool* isOutside) {
+  for (int64_t c = 0; c < channels; c += kLanes) {
+    Vec d[kPoints], half[kPoints], full[kPoints];
+    for (int k = 0; k < kPoints; k++) load(d[k], isOutside[k] ? at[k] : at[k] + c);
+    for (int j = 0; j < kTile; j++) inputTransform(d + j, kTile, half + j, kTile);
+    for (int i = 0; i < kTile; i++) inputTransform(half + i * kTile, 1, full + i * kTile, 1);
+    for (int k = 0; k < kPoints; k++) store(full[k], v + k * pointStep + c);
+  }
+}
+
+// A dy Aᵀ of one tile.
+void transformGradient(const float* const* at, int64_t channels, float* z, int64_t pointStep, bool* isOutside) {
+  for (int64_t c = 0; c < channels; c += kLanes) {
+    Vec d[kOut * kOut], half[kTile * kOut], full[kPoints];
+    for (int k = 0; k < kOut * kOut; k++) load(d[k], isOutside[k] ? at[k] : at[k] + c);
+    for (int j = 0; j < kOut; j++) gradientTransform(d + j, kOut, half + j, kOut);
+    for (int i = 0; i < kTile; i++) gradientTransform(half + i * kOut, 1, full + i * kTile, 1);
+    for (int k = 0; k < kPoints; k++) store(full[k], z + k * pointStep + c);
+  }
+}
+
+// Aᵀ m A of one tile, plus the bias, to where it lies in the image.
+void transformOutput(const float* m, int64_t pointStep, int64_t channels, const float* bias, float* const* at) {
+  for (int64_t c = 0; c < channels; c += kLanes) {
+    Vec d[kPoints], half[kOut * kTile], full[kOut * kOut];
+    for (int k = 0; k < kPoints; k++) load(d[k], m + k * pointStep + c);
+    for (int j = 0; j < kTile; j++) outputTransform(d + j, kTile, half + j, kTile);
+    for (int i = 0; i < kOut; i++) outputTransform(half + i * kTile, 1, full + i * kOut, 1);
+    Vec shift{};
+    if (bias != nullptr) load(shift, bias + c);
+    for (int k = 0; k < kOut * kOut; k++) {
+      if (at[k] != nullptr) store(full[k] + shift, at[k] + c);
+    }
+  }
+}
+
+// Where transformed weights for outputs o … o + 15 and input c lie: panels of kPanel outputs, perhaps a narrower last one.
+int64_t panelAt(int64_t o, int64_t c, int64_t in, int64_t out) {
+  const int64_t panel = o / kPanel, width = std::min(kPanel, out - panel * kPanel);
+  return panel * kPanel * in + c * width + o % kPanel;
+}
+
+// G w Gᵀ for all weights as u[point][panel][in][width]; w(o, c, tap) is read with the given steps.
+void transformWeights(const float* w, int64_t in, int64_t out, int64_t outStep, int64_t inStep, bool turn, float* u) {
+  parallelFor(out / kLanes, in * out * 40, [&](int64_t first, int64_t last) {
+    for (int64_t o = first * kLanes; o < last * kLanes; o += kLanes) {
+      for (int64_t c = 0; c < in; c++) {
+        alignas(64) float taps[9][kLanes];
+        for (int i = 0; i < kLanes; i++) {
+          const float* from = w + (o + i) * outStep + c * inStep;
+          for (int k = 0; k < 9; k++) taps[turn ? 8 - k : k][i] = from[k];
+        }
+        Vec g[9], half[18], full[kPoints];
+        for (int k = 0; k < 9; k++) load(g[k], taps[k]);
+        for (int j = 0; j < 3; j++) weightTransform(g + j, 3, half + j, 3);
+        for (int i = 0; i < kTile; i++) weightTransform(half + i * 3, 1, full + i * kTile, 1);
+        float* to = u + panelAt(o, c, in, out);
+        for (int k = 0; k < kPoints; k++) store(full[k], to + k * in * out);
+      }
+    }
+  });
+}
+
+int64_t roundUp(int64_t n, int64_t step) { return (n + step - 1) / step * step; }
+
+}  // namespace
+
+bool Winograd::pays() const {
+  if (in % kLanes != 0 || out % kLanes != 0 || in < 32 || out < 32) return false;
+  const int64_t wasted = tiles() * 16 - batch * outHeight * outWidth;  // parts of tiles outside the image
+  return tiles() >= 64 && wasted * 3 <= tiles() * 16;
+}
+
+// Tiles worked on together by one thread: their transforms should stay in its cache.
+int64_t Winograd::blockTiles() const {
+  constexpr int64_t kCache = 256 * 1024;  // numbers
+  const int64_t fitting = kCache / (kPoints * (in + out));
+  const int64_t shared = (tiles() + 2 * omp_get_max_threads() - 1) / (2 * omp_get_max_threads());
+  return std::max<int64_t>(2 * kRows, roundUp(std::min<int64_t>({fitting, shared, 96}), kRows));
+}
+
+// Tiles worked on by all threads between two meetings.
+int64_t Winograd::chunkTiles() const {
+  constexpr int64_t kCache = 1024 * 1024;
+  return std::min(tiles(), std::max<int64_t>(64, kCache / (kPoints * (in + out))));
+}
+
+size_t Winograd::forwardBytes() const {
+  const int64_t perThread = blockTiles() * kPoints * (in + out);
+  return sizeof(float) * static_cast<size_t>(kPoints * in * out + perThread * omp_get_max_threads());
+}
+
+size_t Winograd::weightBytes() const {
+  return sizeof(float) * static_cast<size_t>(kPoints * (in * out + chunkTiles() * (in + out)));
+}
+
+void Winograd::forward(const float* x, const float* w, const float* bias, float* y, char* scratch) const {
+  float* u = reinterpret_cast<float*>(scratch);
+  transformWeights(w, in, out, in * 9, 9, false, u);
+  multiply(x, u, bias, y, scratch);
+}
+
+void Winograd::turned(const float* x, const float* w, float* y, char* scratch) const {
+  float* u = reinterpret_cast<float*>(scratch);
+  transformWeights(w, in, out, 9, out * 9, true, u);
+  multiply(x, u, nullptr, y, scratch);
+}
+
+void Winograd::multiply(const float* x, const float* u, const float* bias, float* y, char* scratch) const {
+  const int64_t block = blockTiles(), blocks = (tiles() + block - 1) / block, all = tiles();
+  float* buffers = reinterpret_cast<float*>(scratch) + kPoints * in * out;
+#pragma omp parallel for schedule(dynamic, 1)
+  for (int64_t number = 0; number < blocks; number++) {
+    alignas(64) const float nothing[kLanes] = {};
+    float* v = buffers + omp_get_thread_num() * block * kPoints * (in + out);
+    float* m = v + block * kPoints * in;
+    const int64_t first = number * block, count = std::min(block, all - first);
+    for (int64_t t = 0; t < count; t++) {
+      const Tile tile(*this, first + t);
+      const float* at[kPoints];
+      bool isOutside[kPoints];
+      locate<const float>(x, tile.n, height, width, in, tile.y * kOut - top, tile.x * kOut - left, kTile, nothing, at);
+      for (int k = 0; k < kPoints; k++) isOutside[k] = at[k] == nothing;
+      transformInput(at, in, v + t * in, block * in, isOutside);
+    }
+    for (int k = 0; k < kPoints; k++) {
+      const float* a = v + k * block * in;
+      float* c = m + k * block * out;
+      const float* b = u + k * in * out;
+      int64_t o = 0;
+      for (; o + kPanel <= out; o += kPanel) {
+        productRows<kWide, false>(count, a, in, 1, b + o * in, kPanel, in, c + o, out);
+      }
+      if (o < out) productRows<1, false>(count, a, in, 1, b + o * in, kLanes, in, c + o, out);
+    }
+    for (int64_t t = 0; t < count; t++) {
+      const Tile tile(*this, first + t);
+      float* at[kOut * kOut];
+      locate<float>(y, tile.n, outHeight, outWidth, out, tile.y * kOut, tile.x * kOut, kOut, nullptr, at);
+      transformOutput(m + t * out, block * out, out, bias, at);
+    }
+  }
+}
+
+void Winograd::weights(const float* x, const float* y, float* w, char* scratch) const {
+  const int64_t chunk = chunkTiles(), all = tiles();
+  float* sums = reinterpret_cast<float*>(scratch);  // [point][in][out]
+  float* v = sums + kPoints * in * out;
+  float* z = v + kPoints * chunk * in;
+  for (int64_t first = 0; first < all; first += chunk) {
+    const int64_t count = std::min(chunk, all - first);
+#pragma omp parallel
+    {
+      alignas(64) const float nothing[kLanes] = {};
+#pragma omp for schedule(static)
+      for (int64_t t = 0; t < count; t++) {
+        const Tile tile(*this, first + t);
+        const float* at[kPoints];
+        bool isOutside[kPoints];
+        locate<const float>(x, tile.n, height, width, in, tile.y * kOut - top, tile.x * kOut - left, kTile, nothing, at);
+        for (int k = 0; k < kPoints; k++) isOutside[k] = at[k] == nothing;
+        transformInput(at, in, v + t * in, chunk * in, isOutside);
+        locate<const float>(y, tile.n, outHeight, outWidth, out, tile.y * kOut, tile.x * kOut, kOut, nothing, at);
+        for (int k = 0; k < kOut * kOut; k++) isOutside[k] = at[k] == nothing;
+        transformGradient(at, out, z + t * out, chunk * out, isOutside);
+      }
+#pragma omp for schedule(static)
+      for (int64_t part = 0; part < kPoints; part++) {
+        const float *a = v + part * chunk * in, *b = z + part * chunk * out;
+        float* c = sums + part * in * out;
+        const auto wide = first == 0 ? productRows<kWide, false> : productRows<kWide, true>;
+        const auto narrow = first == 0 ? productRows<1, false> : productRows<1, true>;
+        int64_t o = 0;
+        for (; o + kPanel <= out; o += kPanel) wide(in, a, 1, in, b + o, out, count, c + o, out);
+        if (o < out) narrow(in, a, 1, in, b + o, out, count, c + o, out);
+      }
+    }
+  }
+  parallelFor(out / kLanes, in * out * 40, [&](int64_t firstBlock, int64_t lastBlock) {
+    for (int64_t o = firstBlock * kLanes; o < lastBlock * kLanes; o += kLanes) {
+      for (int64_t c = 0; c < in; c++) {
+        Vec s[kPoints], half[18], g[9];
+        for (int k = 0; k < kPoints; k++) load(s[k], sums + (k * in + c) * out + o);
+        for (int j = 0; j < kTile; j++) weightGradientTransform(s + j, kTile, half + j, kTile);
+        for (int i = 0; i < 3; i++) weightGradientTransform(half + i * kTile, 1, g + i * 3, 1);
+        for (int i = 0; i < kLanes; i++) {
+          for (int k = 0; k < 9; k++) w[((o + i) * in + c) * 9 + k] = g[k][i];
+        }
+      }
+    }
+  });
+}
+
+}  // namespace kindling
