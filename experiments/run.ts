@@ -20,7 +20,9 @@ async function loadAll(): Promise<readonly Experiment[]> {
   const folder = new URL("programs/", import.meta.url);
   const files = readdirSync(folder).filter((name) => name.endsWith(".ts"));
   const modules = await Promise.all(
-    files.sort().map((name): Promise<{ readonly experiments: readonly Experiment[] }> => import(new URL(name, folder).href)),
+    files
+      .sort()
+      .map((name): Promise<{ readonly experiments: readonly Experiment[] }> => import(new URL(name, folder).href)),
   );
   return modules.flatMap(({ experiments }) => experiments);
 }

@@ -4,7 +4,7 @@ import { accuracies, losses, mnistLearner } from "../perceptron.ts";
 
 /**
  * At this rate the last batch of an epoch, of 16 images, can spoil it. The source's bands, final ≥ .955 and best ≥ .962,
- * therefore hold for the middle seed of ten; ten seeds in PyTorch 2.6, same settings, gave final .906 to .972 (middle
+ * therefore hold for the middle seed of ten; ten seeds in PyTorch 1.13, same settings, gave final .906 to .972 (middle
  * .969), best .957 to .972 and worst .793 to .957.
  */
 const minibatch: Experiment = {

@@ -1,4 +1,4 @@
-import { type Learner, MomentumLearner, Learner as Plain } from "kindling";
+import { Learner, MomentumLearner } from "kindling";
 import { atLeast, type Experiment, within } from "../experiment.ts";
 import { accuracies, fashionLoaders, losses, options, perceptron } from "../perceptron.ts";
 
@@ -12,7 +12,7 @@ const settings = {
 };
 
 async function plain(): Promise<Learner> {
-  return new Plain(await fashionLoaders(), perceptron(), { ...options, lr: 0.01 });
+  return new Learner(await fashionLoaders(), perceptron(), { ...options, lr: 0.01 });
 }
 
 /** SGD and the learner that keeps gradients, from the same seed. */

@@ -227,10 +227,10 @@ describe("whatever callbacks raise", () => {
         await learn.fit(2, { callbacks: after.callbacks() });
         expect(after.log).toEqual(clean.log);
       }),
-      { numRuns: 300, seed: 5 },
+      { numRuns: 150, seed: 5 },
     );
-    expect(raised.errors).toBeGreaterThan(20);
-    expect(raised.cancels).toBeGreaterThan(20);
+    expect(raised.errors).toBeGreaterThan(10);
+    expect(raised.cancels).toBeGreaterThan(10);
   });
 });
 

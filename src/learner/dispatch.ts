@@ -56,10 +56,12 @@ export class Dispatcher {
   /** The phases that are running, which can be cancelled; dispatchers that follow each other in a fit share it. */
   private readonly _active: Set<Phase>;
 
-  constructor(learn: Learner, callbacks: readonly Callback[], previous?: Dispatcher) {
+  /** @param skipped - Events that are not published. */
+  constructor(learn: Learner, callbacks: readonly Callback[], previous?: Dispatcher, skipped: readonly Event[] = []) {
     this._learn = learn;
     this._callbacks = [...callbacks].sort((a, b) => (a.order ?? 0) - (b.order ?? 0));
     this._active = previous?._active ?? new Set();
+    for (const event of skipped) this._entries.set(event, []);
   }
 
   /** Calls one method of every callback in turn; a promise comes back only when one of them gave one. */

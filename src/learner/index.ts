@@ -74,3 +74,11 @@ export {
 } from "./metrics.ts";
 export { MomentumLearner, type MomentumLearnerOptions } from "./momentumLearner.ts";
 export { type RepeatRunsOptions, RunReport, type RunSummary, repeatRuns } from "./repeatRuns.ts";
+export {
+  type AugmentationOptions,
+  type DropoutOptions,
+  type DropoutPreds,
+  TestTimeDropout,
+  testTimeAugmentation,
+  testTimeDropout,
+} from "./testTime.ts";

@@ -6,7 +6,7 @@ import { cat } from "../tensor/functions.ts";
 import { tensor } from "../tensor/create.ts";
 import { getRandomState, setRandomState } from "../tensor/random.ts";
 import type { Tensor } from "../tensor/tensor.ts";
-import type { Callback } from "./callback.ts";
+import type { Callback, Event } from "./callback.ts";
 import { itemLosses } from "./itemLosses.ts";
 import type { Learner } from "./learner.ts";
 import { runBatch, runPass } from "./loop.ts";
@@ -71,8 +71,7 @@ export async function gather(learn: Learner, options: PredsOptions): Promise<Pre
   const order = orderOf(loader);
   await learn._exclusively("getPreds", { callbacks: [...callbacks, collector] }, async () => {
     const restore = withoutTrace(learn, [learn.recorder, learn.metrics], loader);
-    const random = getRandomState();
-    let after = random;
+    let after = getRandomState();
     learn._hasLoss = withLoss;
     try {
       await drive(runPass(learn, loader, false));
@@ -88,8 +87,7 @@ export async function gather(learn: Learner, options: PredsOptions): Promise<Pre
 
 /** See `Learner.predict`. */
 export function predictFor(learn: Learner, x: Tensor): Tensor {
-  const restore = withoutTrace(learn, [learn.recorder, learn.metrics]);
-  const callbacks = learn.callbacks.filter((callback) => callback !== learn.recorder && callback !== learn.metrics);
+  const restore = withoutTrace(learn, [learn.recorder, learn.metrics], undefined, ["afterBatch"]);
   learn._hasLoss = false;
   learn.training = false;
   learn.model.eval();
@@ -97,8 +95,7 @@ export function predictFor(learn: Learner, x: Tensor): Tensor {
     const running = drive(runBatch(learn, [x]));
     if (running instanceof Promise) {
       running.catch(() => undefined); // the refusal below is the one error to report
-      const names = callbacks.map((callback) => callback.constructor.name).join(", ");
-      throw new ArgumentError("predict", `a callback's event is asynchronous (of ${names}); use getPreds instead.`);
+      throw new ArgumentError("predict", "a callback's event is asynchronous; use getPreds instead.");
     }
     return learn.preds.detach();
   } finally {
@@ -108,13 +105,21 @@ export function predictFor(learn: Learner, x: Tensor): Tensor {
 }
 
 /** Leaves some callbacks out, and gives the function that puts back whatever a run without training changes. */
-function withoutTrace(learn: Learner, excluded: readonly Callback[], loader?: TensorLoader): () => void {
+function withoutTrace(
+  learn: Learner,
+  excluded: readonly Callback[],
+  loader?: TensorLoader,
+  skipped: readonly Event[] = [],
+): () => void {
   const { batch, _xb, _yb, _preds, _loss, training, epoch, iteration, iterations } = learn;
   const random = getRandomState();
   const resetModes = modesOf(learn.model);
   const place = loader && restingState(loader);
   const callbacks = learn.callbacks;
-  learn._dispatchTo(callbacks.filter((callback) => !excluded.includes(callback)));
+  learn._dispatchTo(
+    callbacks.filter((callback) => !excluded.includes(callback)),
+    skipped,
+  );
   return () => {
     Object.assign(learn, { batch, _xb, _yb, _preds, _loss, training, epoch, iteration, iterations });
     setRandomState(random);

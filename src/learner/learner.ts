@@ -267,9 +267,12 @@ export class Learner extends LoopState {
     this._isOptimizerChecked = false;
   }
 
-  /** Publishes to these callbacks only, or to all again. */
-  _dispatchTo(callbacks: readonly Callback[] = [...this._callbacks, ...this._temporary]): void {
-    this._ownDispatcher &&= new Dispatcher(this, callbacks, this._ownDispatcher);
+  /** Publishes to these callbacks only, or to all again, and some events not at all. */
+  _dispatchTo(
+    callbacks: readonly Callback[] = [...this._callbacks, ...this._temporary],
+    skipped: readonly Event[] = [],
+  ): void {
+    this._ownDispatcher = new Dispatcher(this, callbacks, this._ownDispatcher, skipped);
   }
 
   /** One run at a time, with callbacks that are there for it only, whatever happens. */

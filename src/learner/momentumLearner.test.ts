@@ -31,12 +31,16 @@ test("it is SGD with momentum, by another way", async () => {
 
 test("nothing is kept into the next fit, also after an error; frozen parameters are fine", async () => {
   const { dls, model } = parts();
-  model.layers[0].requiresGrad_(false);
+  model.children()[0].requiresGrad_(false);
   const learn = new MomentumLearner(dls, model, { loss: crossEntropy, progress: false });
   expect(learn.momentum).toBe(0.85);
   const frozen = [...model.parameters()[0].toTypedArray()];
   let kept = 0;
-  const look = { afterBatch: () => void (kept += model.parameters()[2].grad === undefined ? 0 : 1) };
+  const look = {
+    afterBatch: () => {
+      if (model.parameters()[2].grad !== undefined) kept++;
+    },
+  };
   await learn.fit(1, { valid: false, callbacks: [look] });
   expect(kept).toBe(4);
   expect(model.parameters().every((p) => p.grad === undefined)).toBe(true);

@@ -13,7 +13,7 @@ import type { Learner } from "./learner.ts";
  */
 export function layAside(learn: Learner): () => void {
   const random = getRandomState();
-  const fields = [learn, ...learn.model.modules(), ...learn.callbacks].map(keepFields);
+  const fields = [learn, learn._point, ...learn.model.modules(), ...learn.callbacks].map(keepFields);
   const states = learn.callbacks.flatMap((callback) => {
     const state = callback.state?.();
     return state === undefined ? [] : [() => callback.loadState?.(state)];

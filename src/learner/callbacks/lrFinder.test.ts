@@ -69,6 +69,7 @@ function trace(learn: Learner): unknown {
     recorder: structuredClone({ ...learn.recorder }),
     metrics: [learn.metrics.values(), learn.metrics.batchLoss],
     place: [learn.epoch, learn.epochs, learn.iteration, learn.iterations, learn.steps, learn.training, learn.running],
+    point: { ...learn._point },
     stopReason: learn.stopReason,
     callbacks: [...learn.callbacks],
   };

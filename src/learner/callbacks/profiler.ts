@@ -128,10 +128,10 @@ export class Profiler implements Callback {
       { name: "pass", kind: "text" as const },
     ];
     const time = { name: "time", kind: "seconds" } as const;
-    const shares = parts.map((name) => ({ name, kind: "text" as const }));
+    const shares = parts.map((part) => ({ name: heading(part), kind: "text" as const }));
     const table = new Table([...columns, time, ...shares], { write });
     for (const profile of this.passes) {
-      const cells = parts.map((part) => [part, percent(profile[part] / profile.total)]);
+      const cells = parts.map((part) => [heading(part), percent(profile[part] / profile.total)]);
       const { epoch, pass, total } = profile;
       table.row({ epoch, pass: pass.slice(0, 5), time: total, ...Object.fromEntries(cells) });
     }
@@ -199,29 +199,25 @@ function noTimes(): Record<Part, number> {
 }
 
 function moduleTable(modules: readonly ModuleTime[], write: (line: string) => void): void {
-  const width = Math.max(...modules.map(({ name }) => name.length));
-  const table = new Table(
-    [
-      { name: "module", kind: "text" },
-      { name: "calls", kind: "integer" },
-      { name: "forward", kind: "text" },
-      { name: "backward", kind: "text" },
-      { name: "share", kind: "text" },
-    ],
-    { write },
-  );
+  const column = "module".padEnd(Math.max(...modules.map(({ name }) => name.length)));
+  const figures = ["forward", "backward", "share"].map((name) => ({ name: heading(name), kind: "text" as const }));
+  const table = new Table([{ name: column, kind: "text" }, { name: "calls", kind: "integer" }, ...figures], { write });
   for (const { name, calls, forward, backward, share } of modules) {
-    const seconds = (x: number): string => `${(x * 1000).toFixed(1)} ms`.padStart(10);
-    table.row({
-      module: name.padEnd(width),
-      calls,
-      forward: seconds(forward),
-      backward: seconds(backward),
-      share: percent(share),
-    });
+    const cells = [milliseconds(forward), milliseconds(backward), percent(share)];
+    const values = cells.map((cell, i) => [figures[i].name, cell]);
+    table.row({ [column]: name, calls, ...Object.fromEntries(values) });
   }
 }
 
+/** Text columns stand left, so heads and figures are brought to one width. */
+function heading(name: string): string {
+  return name.padStart(10);
+}
+
+function milliseconds(seconds: number): string {
+  return `${(seconds * 1000).toFixed(1)} ms`.padStart(10);
+}
+
 function percent(share: number): string {
-  return `${(100 * (Number.isFinite(share) ? share : 0)).toFixed(1)} %`.padStart(7);
+  return `${(100 * (Number.isFinite(share) ? share : 0)).toFixed(1)} %`.padStart(10);
 }
