@@ -1,5 +1,5 @@
 import { execFile } from "node:child_process";
-import { mkdtemp, mkdir, readdir, readFile, rm, truncate, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, readFile, rm, truncate, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
@@ -113,7 +113,8 @@ describe("a checkpoint", () => {
       } catch (error) {
         console.log(error.name, error.message);
       }`;
-    const command = 'ulimit -f 100; exec "$0" --import tsx --conditions=@kindling/source --input-type=module -e "$1" "$2"';
+    const command =
+      'ulimit -f 100; exec "$0" --import tsx --conditions=@kindling/source --input-type=module -e "$1" "$2"';
     const { stdout } = await promisify(execFile)("bash", ["-c", command, process.execPath, script, folder]);
     expect(stdout).toMatch(/^DataError saveCheckpoint: could not write ".*checkpoint-000002": EFBIG/);
     expect(await readdir(folder)).toEqual(["checkpoint-000001"]);

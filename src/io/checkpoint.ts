@@ -78,10 +78,7 @@ export async function saveCheckpoint(
  * @returns undefined when there is none.
  * @throws {@link DataError} when the folder is itself a checkpoint and damaged, or cannot be read.
  */
-export async function loadCheckpoint(
-  folder: string,
-  options: ReadOptions = {},
-): Promise<LoadedCheckpoint | undefined> {
+export async function loadCheckpoint(folder: string, options: ReadOptions = {}): Promise<LoadedCheckpoint | undefined> {
   let entries: readonly string[] | undefined;
   try {
     entries = await listFolder(folder);
@@ -120,7 +117,9 @@ async function readCheckpoint(path: string, options: ReadOptions): Promise<Loade
     if (!isRecord(manifest) || manifest["format"] !== 1) throw new Error(`${manifestName} is of an unknown format`);
     const files = manifest["files"];
     const [model, optimizer, state] = await Promise.all(
-      [names.model, names.optimizer, names.state].map((name) => verified(path, name, isRecord(files) ? files[name] : null)),
+      [names.model, names.optimizer, names.state].map((name) =>
+        verified(path, name, isRecord(files) ? files[name] : null),
+      ),
     );
     return {
       path,

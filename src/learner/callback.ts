@@ -64,14 +64,20 @@ export function warnNearMisses(callback: Callback): void {
     if (events.includes(method) || !/^(before|after|cleanup|begin|on)[A-Z_]/.test(method)) continue;
     const nearest = events.find((event) => distance(event.toLowerCase(), method.toLowerCase()) <= 2);
     if (nearest !== undefined) {
-      warn(`kindling: ${callbackName(callback)} has a method "${method}", which is no event. Did you mean "${nearest}"?`);
+      warn(
+        `kindling: ${callbackName(callback)} has a method "${method}", which is no event. Did you mean "${nearest}"?`,
+      );
     }
   }
 }
 
 function methodNames(callback: object): Set<string> {
   const names = new Set<string>();
-  for (let level: object | null = callback; level !== null && level !== Object.prototype; level = Object.getPrototypeOf(level)) {
+  for (
+    let level: object | null = callback;
+    level !== null && level !== Object.prototype;
+    level = Object.getPrototypeOf(level)
+  ) {
     for (const [name, property] of Object.entries(Object.getOwnPropertyDescriptors(level))) {
       if (typeof property.value === "function") names.add(name);
     }

@@ -203,7 +203,9 @@ export class Dispatcher {
 function misplaced(cancel: Cancel, where: string): ArgumentError {
   const { name, phase } = cancel;
   const problem = `raised in ${where}, where no ${phase} phase is running`;
-  return new ArgumentError(name, `${problem}. Raise it between the ${phase}'s before and after events.`, { cause: cancel });
+  return new ArgumentError(name, `${problem}. Raise it between the ${phase}'s before and after events.`, {
+    cause: cancel,
+  });
 }
 
 /** How much must not get lost: real errors before cancels, cancels of outer phases before those of inner ones. */

@@ -65,7 +65,15 @@ describe("printed sequences", () => {
 
   it("miniai: events of one training batch, cleanup after all", async () => {
     const log: string[] = [];
-    const names = ["beforeBatch", "afterPredict", "afterLoss", "afterBackward", "afterStep", "afterBatch", "cleanupBatch"];
+    const names = [
+      "beforeBatch",
+      "afterPredict",
+      "afterLoss",
+      "afterBackward",
+      "afterStep",
+      "afterBatch",
+      "cleanupBatch",
+    ];
     await tiny({ train: 2 }).fit(1, {
       valid: false,
       callbacks: [noting(log, names as (keyof Callback)[])],

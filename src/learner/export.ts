@@ -122,10 +122,16 @@ export async function loadLearner(folder: string, { model, transforms = {} }: Lo
   const bytes = await present(folder, names.model);
   const about = isRecord(description["model"]) ? description["model"] : {};
   if (about["sha256"] !== (await sha256(bytes))) {
-    throw new DataError("loadLearner", `"${folder}/${names.model}" is damaged, or belongs to another ${names.learner}.`);
+    throw new DataError(
+      "loadLearner",
+      `"${folder}/${names.model}" is damaged, or belongs to another ${names.learner}.`,
+    );
   }
   if (about["class"] !== model.constructor.name) {
-    throw new DataError("loadLearner", `"${folder}" holds a ${about["class"]}, the model given is a ${model.constructor.name}.`);
+    throw new DataError(
+      "loadLearner",
+      `"${folder}" holds a ${about["class"]}, the model given is a ${model.constructor.name}.`,
+    );
   }
   const own = model.stateDict();
   const weights = parseSafetensors(bytes, { keepFloat64: true, device: "js" }).tensors;

@@ -11,16 +11,16 @@ import {
   DataLoader,
   F,
   getRandomState,
-  setRandomState,
   Learner,
   loadLearner,
   nn,
   noGrad,
   type RandomState,
   randn,
+  setRandomState,
+  type Tensor,
   TensorDataset,
   tensor,
-  type Tensor,
   testTimeAugmentation,
   testTimeDropout,
 } from "../index.ts";
@@ -60,7 +60,9 @@ describe("validate, getPreds and predict", () => {
     await learn.getPreds({ loader: learn.dls.train });
     learn.predict(after);
     await testTimeDropout(learn, { samples: 2 });
-    await expect(learn.validate(learn.dls.valid, { callbacks: [{ afterLoss: () => Promise.reject(new Error("no")) }] })).rejects.toThrow("no");
+    await expect(
+      learn.validate(learn.dls.valid, { callbacks: [{ afterLoss: () => Promise.reject(new Error("no")) }] }),
+    ).rejects.toThrow("no");
     expect(() => learn.predict(after.slice(1, 1))).toThrow();
     expect(stateOf(learn)).toEqual(before);
   });
@@ -110,7 +112,10 @@ describe("validate, getPreds and predict", () => {
     const inputs = randn([5, 2]);
     const loader = new DataLoader<readonly Tensor[], readonly Tensor[]>(new TensorDataset(inputs), { batchSize: 2 });
     const { preds, targets, losses } = await learn.getPreds({ loader });
-    expectClose(preds, noGrad(() => learn.model.forward(inputs)));
+    expectClose(
+      preds,
+      noGrad(() => learn.model.forward(inputs)),
+    );
     expect([targets, losses]).toEqual([undefined, undefined]);
   });
 
@@ -172,9 +177,7 @@ describe("export", () => {
       const x = randn([4, 2]);
       const expected = learn.predict(x.div(tensor([2, 4])));
       expectClose(predictor.predict(x), expected);
-      expect(predictor.classify(x)).toEqual(
-        Array.from(expected.argmax(-1).toTypedArray(), (i) => ["cat", "dog"][i]),
-      );
+      expect(predictor.classify(x)).toEqual(Array.from(expected.argmax(-1).toTypedArray(), (i) => ["cat", "dog"][i]));
       await expect(loadLearner(folder, { model })).rejects.toThrow(/unknown transform "shift".*normalize, flatten/);
       await expect(loadLearner(folder, { model: new nn.Sequential(new nn.Linear(2, 2)) })).rejects.toThrow(
         /holds a Linear, the model given is a Sequential/,

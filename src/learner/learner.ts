@@ -4,13 +4,13 @@ import type { Optimizer, OptimizerFactory } from "../optim/optimizer.ts";
 import { sgd } from "../optim/sgd.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { type Callback, type Event, warnNearMisses } from "./callback.ts";
+import { type LrFindOptions, type LrFindResult, lrFind } from "./callbacks/lrFinder.ts";
 import { MetricsCallback } from "./callbacks/metrics.ts";
 import { Progress } from "./callbacks/progress.ts";
 import { Recorder } from "./callbacks/recorder.ts";
-import { type LrFindOptions, type LrFindResult, lrFind } from "./callbacks/lrFinder.ts";
 import { TerminateOnNan } from "./callbacks/terminateOnNan.ts";
 import { Dispatcher } from "./dispatch.ts";
-import { exportLearner, type ExportOptions } from "./export.ts";
+import { type ExportOptions, exportLearner } from "./export.ts";
 import * as policies from "./fitPolicies.ts";
 import { getPreds, type Preds, type PredsOptions, predictFor, validate } from "./inference.ts";
 import { runFit } from "./loop.ts";
@@ -286,7 +286,7 @@ export class Learner extends LoopState {
     this._lastYield = performance.now();
     try {
       callbacks.forEach(warnNearMisses);
-      this._temporary = [...callbacks];
+      this._temporary = [...new Set(callbacks)].filter((callback) => !this._callbacks.includes(callback));
       this._ownDispatcher = undefined;
       this._isOptimizerChecked = false;
       this._signal = signal;

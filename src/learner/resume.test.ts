@@ -3,7 +3,6 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { epochs, makeLearner, traceOf, trainOn } from "../../test/training/resumable.ts";
-import { loadCheckpoint } from "../io/checkpoint.ts";
 import {
   type Callback,
   CancelBatch,
@@ -19,6 +18,7 @@ import {
   randn,
   TensorDataset,
 } from "../index.ts";
+import { loadCheckpoint } from "../io/checkpoint.ts";
 import type { Learner } from "./learner.ts";
 
 let folder: string;
@@ -159,7 +159,10 @@ describe("resume", () => {
 
   it("refuses other data, batch sizes, callbacks and lengths", async () => {
     const controller = new AbortController();
-    await trainOn(makeLearner(), folder, { signal: controller.signal, callbacks: [abortAt(controller, "beforeStep", 3)] });
+    await trainOn(makeLearner(), folder, {
+      signal: controller.signal,
+      callbacks: [abortAt(controller, "beforeStep", 3)],
+    });
     const data = (items: number) => new TensorDataset(randn([items, 6]), randint(0, 3, [items]));
     const other = makeLearner();
     other.dls = DataLoaders.fromDatasets(data(71), data(30), { batchSize: 16 });
@@ -167,9 +170,9 @@ describe("resume", () => {
     const wider = makeLearner();
     wider.dls = DataLoaders.fromDatasets(data(70), data(30), { batchSize: 17 });
     await expect(trainOn(wider, folder)).rejects.toThrow(/the data are not those of the checkpoint/);
-    await expect(trainOn(makeLearner(), folder, { callbacks: [{ name: "Extra", afterBatch: () => {} }] })).rejects.toThrow(
-      /the callbacks are not those.*Extra/,
-    );
+    await expect(
+      trainOn(makeLearner(), folder, { callbacks: [{ name: "Extra", afterBatch: () => {} }] }),
+    ).rejects.toThrow(/the callbacks are not those.*Extra/);
     await expect(makeLearner().fit(epochs + 1, { resume: folder })).rejects.toThrow(/a fit of 6 epochs, not 7/);
   });
 
@@ -180,7 +183,11 @@ describe("resume", () => {
     });
     expect(learn.stopReason).toBe("broken");
     const saved = await loadCheckpoint(folder);
-    expect(saved?.state).toMatchObject({ point: { epoch: 1, stage: "training", iteration: 2 }, steps: 7, ended: "broken" });
+    expect(saved?.state).toMatchObject({
+      point: { epoch: 1, stage: "training", iteration: 2 },
+      steps: 7,
+      ended: "broken",
+    });
   });
 
   it("keeps the newest few and the best", async () => {

@@ -41,7 +41,10 @@ export function restingState(loader: TensorLoader): LoaderState {
 }
 
 /** All that is needed to go on from the last batch boundary. */
-export function checkpointOf(learn: Learner, { ended }: { readonly ended?: string | undefined } = {}): CheckpointContent {
+export function checkpointOf(
+  learn: Learner,
+  { ended }: { readonly ended?: string | undefined } = {},
+): CheckpointContent {
   const { _point: point, optimizer, dls } = learn;
   const { groups, steps, tensors } = optimizer.stateDict();
   const training = point.stage === "training";
@@ -85,7 +88,9 @@ export async function resumeFrom(learn: Learner, folder: string, epochs: number)
     );
   }
   check(checkpoint.path, "the data", state["sizes"], sizesOf(learn));
-  const saved = listOf(checkpoint, "callbacks", state["callbacks"]).map((entry) => recordOf(checkpoint, "callback", entry));
+  const saved = listOf(checkpoint, "callbacks", state["callbacks"]).map((entry) =>
+    recordOf(checkpoint, "callback", entry),
+  );
   const before = saved.filter(({ watches }) => watches !== true).map(({ name }) => name);
   const now = learn.callbacks.filter(({ watches }) => watches !== true).map(callbackName);
   check(checkpoint.path, "the callbacks", before, now);
@@ -125,7 +130,10 @@ function loadWeights(learn: Learner, checkpoint: LoadedCheckpoint): void {
   const state = recordOf(checkpoint, "state", checkpoint.state);
   const { groups, steps } = recordOf(checkpoint, "optimizer", state["optimizer"]);
   const own = model.stateDict();
-  const weights = [...checkpoint.model].map(([name, x]): [string, Tensor] => [name, x.to(own.get(name)?.device ?? "js")]);
+  const weights = [...checkpoint.model].map(([name, x]): [string, Tensor] => [
+    name,
+    x.to(own.get(name)?.device ?? "js"),
+  ]);
   model.loadStateDict(new Map(weights));
   optimizer.loadStateDict({
     groups: listOf(checkpoint, "groups", groups).map((hypers) => hypersOf(checkpoint, hypers)),
@@ -142,7 +150,9 @@ function loadWeights(learn: Learner, checkpoint: LoadedCheckpoint): void {
 /** Gradients that are kept across the batch boundary, as gradient accumulation does. */
 function gradientsOf({ optimizer }: Learner): [string, Tensor][] {
   const params = optimizer.paramGroups.flatMap((group) => group.params);
-  return params.flatMap((p, i): [string, Tensor][] => (p.grad === undefined ? [] : [[gradientName(i), p.grad.detach()]]));
+  return params.flatMap((p, i): [string, Tensor][] =>
+    p.grad === undefined ? [] : [[gradientName(i), p.grad.detach()]],
+  );
 }
 
 function gradientName(position: number): string {
@@ -211,7 +221,11 @@ function numbersOf(
   );
 }
 
-function recordOf(checkpoint: LoadedCheckpoint, what: string, saved: Json | undefined): { readonly [key: string]: Json } {
+function recordOf(
+  checkpoint: LoadedCheckpoint,
+  what: string,
+  saved: Json | undefined,
+): { readonly [key: string]: Json } {
   if (!isRecord(saved)) throw damaged(checkpoint, what);
   return saved;
 }

@@ -85,7 +85,8 @@ export async function testTimeAugmentation(
 ): Promise<Preds> {
   const { times = 4, beta = 0.25, callbacks = [], ...rest } = options;
   checkCount("testTimeAugmentation", "times", times, 1);
-  if (!(beta >= 0 && beta <= 1)) throw new ArgumentError("testTimeAugmentation", `beta lies between 0 and 1, got ${beta}.`);
+  if (!(beta >= 0 && beta <= 1))
+    throw new ArgumentError("testTimeAugmentation", `beta lies between 0 and 1, got ${beta}.`);
   const augmenting: Callback = {
     name: "testTimeAugmentation",
     order: Number.NEGATIVE_INFINITY,

@@ -1,3 +1,4 @@
+import { ArgumentError } from "../backend/errors.ts";
 import type { HookHandle } from "../tensor/base.ts";
 
 /** The two places a hook can stand around a forward. */
@@ -11,31 +12,64 @@ export interface Callable {
   forward(...inputs: readonly unknown[]): unknown;
 }
 
-const installed = new WeakMap<object, Set<unknown>>();
+interface Hooked {
+  readonly hooks: HookPair[];
+  readonly wrapped: Callable["forward"];
+  /** The forward the instance had of its own before, if any. */
+  readonly own: PropertyDescriptor | undefined;
+}
+
+const installed = new WeakMap<object, Hooked>();
 
 /**
- * Puts a hook around a module's forward. The instance gets a `forward` of its own while it has hooks, so that a module
- * without hooks pays nothing, and callers need no other way to call it.
+ * Puts a hook around a module's forward; several run in the order they were put there. The instance gets a `forward` of
+ * its own while it has hooks, so that a module without hooks pays nothing, and callers need no other way to call it.
  */
-export function installHook(module: Callable, { before, after }: HookPair): HookHandle {
-  const inner = module.forward;
-  let active = true;
-  const wrapped = (...given: readonly unknown[]): unknown => {
-    if (!active) return inner.apply(module, [...given]);
-    const replaced = before?.(given);
-    const inputs = Array.isArray(replaced) ? replaced : given;
-    const output = inner.apply(module, [...inputs]);
-    return after?.(inputs, output) ?? output;
-  };
-  module.forward = wrapped;
-  const hooks = installed.get(module) ?? new Set();
-  installed.set(module, hooks.add(wrapped));
+export function installHook(module: Callable, hook: HookPair): HookHandle {
+  const present = installed.get(module);
+  const hooked = present?.wrapped === module.forward ? present : wrap(module);
+  hooked.hooks.push(hook);
   return {
     remove: () => {
-      active = false;
-      hooks.delete(wrapped);
-      if (module.forward === wrapped) module.forward = inner;
-      if (hooks.size === 0) Reflect.deleteProperty(module, "forward");
+      const position = hooked.hooks.indexOf(hook);
+      if (position < 0) return;
+      hooked.hooks.splice(position, 1);
+      if (hooked.hooks.length === 0) unwrap(module, hooked);
     },
   };
+}
+
+function wrap(module: Callable): Hooked {
+  const inner = module.forward;
+  const hooks: HookPair[] = [];
+  const wrapped = (...given: readonly unknown[]): unknown => {
+    const current = [...hooks]; // a hook may take itself or others off
+    let inputs = given;
+    for (const { before } of current) {
+      const replacement = replacementOf("forward pre-hook", before?.(inputs));
+      if (replacement !== undefined) inputs = Array.isArray(replacement) ? replacement : [replacement];
+    }
+    let output = inner.apply(module, [...inputs]);
+    for (const { after } of current) output = replacementOf("forward hook", after?.(inputs, output)) ?? output;
+    return output;
+  };
+  const hooked = { hooks, wrapped, own: Object.getOwnPropertyDescriptor(module, "forward") };
+  Object.defineProperty(module, "forward", { value: wrapped, writable: true, configurable: true, enumerable: false });
+  installed.set(module, hooked);
+  return hooked;
+}
+
+function unwrap(module: Callable, { wrapped, own }: Hooked): void {
+  if (installed.get(module)?.wrapped === wrapped) installed.delete(module);
+  if (module.forward !== wrapped) return; // replaced meanwhile by the user, who keeps what they put there
+  if (own === undefined) Reflect.deleteProperty(module, "forward");
+  else Object.defineProperty(module, "forward", own);
+}
+
+/** What a hook gives back, if it can stand for tensors: `(…) => list.push(x)` gives a number and means nothing by it. */
+function replacementOf(place: string, result: unknown): object | undefined {
+  if (result instanceof Promise) {
+    throw new ArgumentError(place, "a hook must be synchronous, but it gave a promise. Do the waiting elsewhere.");
+  }
+  return typeof result === "object" && result !== null ? result : undefined;
 }

@@ -5,7 +5,8 @@ export { Embedding, type EmbeddingOptions } from "./embedding.ts";
 export * as init from "./init.ts";
 export { Identity, Linear, type LinearOptions } from "./linear.ts";
 export { type LsuvOptions, type LsuvPair, type LsuvResult, lsuv } from "./lsuv.ts";
-export { AnyModule, type ForwardHook, type ForwardPreHook, type LoadReport, Module, type StateDict } from "./module.ts";
+export { AnyModule, type ForwardHook, type ForwardPreHook, Module } from "./module.ts";
+export type { LoadReport, StateDict } from "./stateDict.ts";
 export { Hooks, type ModuleHook } from "./moduleHooks.ts";
 export { Buffer, Parameter } from "./parameter.ts";
 export {

@@ -1,26 +1,20 @@
-import { StateDictError } from "../backend/errors.ts";
-import type { DType } from "../backend/dtype.ts";
-import { isFloatingPoint } from "../backend/dtype.ts";
-import { sameShape } from "../backend/shape.ts";
+import { type DType, dtypes, isFloatingPoint } from "../backend/dtype.ts";
+import { DTypeError, StateDictError } from "../backend/errors.ts";
 import { noGrad } from "../tensor/autograd/mode.ts";
 import type { HookHandle } from "../tensor/base.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { installHook } from "./hooks.ts";
 import { Buffer, Parameter } from "./parameter.ts";
+import { copyState, type LoadReport, type StateDict } from "./stateDict.ts";
+import { join, openMembers } from "./walk.ts";
 
-/** Names of parameters and buffers with their values, in order. */
-export type StateDict = Map<string, Tensor>;
-
-/** What a strict load would have refused. */
-export interface LoadReport {
-  readonly missing: readonly string[];
-  readonly unexpected: readonly string[];
-}
-
-/** Sees a module's inputs and output after forward; what it returns, if anything, replaces the output. */
+/**
+ * Sees a module's inputs and output after forward. A tensor (or an array or object of them) that it returns replaces the
+ * output; numbers, texts and nothing do not, so that `(m, xs, y) => sizes.push(y.numel())` is fine.
+ */
 export type ForwardHook<M> = (module: M, inputs: readonly unknown[], output: unknown) => unknown;
 
-/** Sees a module's inputs before forward; an array it returns replaces them. */
+/** Sees a module's inputs before forward; an array it returns replaces them, a single tensor the only one. */
 export type ForwardPreHook<M> = (module: M, inputs: readonly unknown[]) => unknown;
 
 /** What every {@link Module} is, whatever its forward takes and gives. */
@@ -38,7 +32,7 @@ export abstract class AnyModule {
 
   /** Direct submodules by name. */
   *namedChildren(): Generator<readonly [string, AnyModule]> {
-    for (const [name, member] of flatMembers(this)) if (member instanceof AnyModule) yield [name, member];
+    for (const [name, member] of openMembers(this.members())) if (member instanceof AnyModule) yield [name, member];
   }
 
   /** Direct submodules. */
@@ -74,10 +68,9 @@ export abstract class AnyModule {
     for (const [path, tensor] of this.namedTensors()) if (tensor instanceof Buffer) yield [path, tensor];
   }
 
-  /** Calls `fn` on every module, innermost first. @returns this module. */
+  /** Calls `fn` on every module once, innermost first. @returns this module. */
   apply(fn: (module: AnyModule) => void): this {
-    for (const child of this.children()) child.apply(fn);
-    fn(this);
+    for (const module of this.innermostFirst(new Set())) fn(module);
     return this;
   }
 
@@ -92,8 +85,8 @@ export abstract class AnyModule {
     return this.train(false);
   }
 
-  /** Freezes (false) or unfreezes all parameters. */
-  requiresGrad_(value: boolean): this {
+  /** Freezes (false) or unfreezes (true, the default) all parameters. */
+  requiresGrad_(value = true): this {
     for (const parameter of this.parameters()) parameter.requiresGrad = value;
     return this;
   }
@@ -103,61 +96,52 @@ export abstract class AnyModule {
     for (const parameter of this.parameters()) parameter.grad = undefined;
   }
 
-  /** Moves parameters and buffers to a device, or their floats to a dtype. Optimizers keep hold of them. */
+  /**
+   * Moves parameters and buffers with their gradients to a device, or turns those that are floating-point into a dtype.
+   * They stay the same objects, so optimizers keep hold of them.
+   *
+   * @throws {@link DTypeError} for a dtype that is not floating-point, {@link DeviceError} for an unknown device.
+   */
   to(target: DType | (string & {})): this {
-    const kinds: readonly string[] = ["float32", "float64", "float16", "bfloat16"];
-    for (const [, tensor] of this.namedTensors()) {
-      if (!kinds.includes(target) || isFloatingPoint(tensor.dtype)) tensor._become(noGrad(() => tensor.to(target)));
+    const isDType = (name: string): name is DType => Object.hasOwn(dtypes, name);
+    if (isDType(target) && !isFloatingPoint(target)) {
+      throw new DTypeError("Module.to", `parameters must be floating-point, not ${target}; use e.g. "float32".`);
     }
+    const concerned = [...this.namedTensors()].map(([, tensor]) => tensor).filter((x) => !isDType(target) || isFloatingPoint(x.dtype));
+    const moved = noGrad(() => concerned.map((x) => ({ value: x.to(target), grad: x.grad?.to(target) })));
+    concerned.forEach((x, i) => {
+      if (moved[i].value === x) return;
+      x._become(moved[i].value);
+      x.grad = moved[i].grad;
+    });
     return this;
   }
 
-  /** Parameters and buffers by path, sharing memory with the module. */
+  /**
+   * Parameters and buffers by path, sharing memory with the module; what is shared comes under each of its paths.
+   *
+   * @throws {@link StateDictError} when two members have one path.
+   */
   stateDict(): StateDict {
-    const result: StateDict = new Map();
-    for (const [path, tensor] of this.namedTensors(false)) result.set(path, tensor.detach());
-    return result;
+    return new Map([...this.everyTensor()].map(([path, tensor]) => [path, tensor.detach()]));
   }
 
   /**
-   * Copies values into parameters and buffers.
+   * Copies values into parameters and buffers, converting dtypes and moving between devices as needed.
    *
    * @param options.strict - Refuse missing and unexpected names. Default true.
    * @throws {@link StateDictError} listing everything that does not fit, before anything is changed.
    */
   loadStateDict(state: ReadonlyMap<string, Tensor>, { strict = true }: { strict?: boolean } = {}): LoadReport {
-    const own = new Map(this.namedTensors(false));
-    const missing = [...own.keys()].filter((name) => !state.has(name));
-    const unexpected = [...state.keys()].filter((name) => !own.has(name));
-    const wrong = [...own].flatMap(([name, tensor]) => {
-      const given = state.get(name);
-      if (given === undefined || sameShape(given.shape, tensor.shape)) return [];
-      return [`${name}: model [${tensor.shape}], given [${given.shape}]`];
-    });
-    const problems = [
-      ...wrong,
-      ...(strict && missing.length > 0 ? [`missing: ${missing.join(", ")}`] : []),
-      ...(strict && unexpected.length > 0 ? [`unexpected: ${unexpected.join(", ")}`] : []),
-    ];
-    if (problems.length > 0) {
-      const hint = wrong.length > 0 ? "" : " Pass { strict: false } to load what fits.";
-      throw new StateDictError("loadStateDict", `the state does not fit the model.\n  ${problems.join("\n  ")}\n${hint}`.trimEnd());
-    }
-    noGrad(() => {
-      for (const [name, tensor] of own) {
-        const given = state.get(name);
-        if (given !== undefined) tensor.copy_(given);
-      }
-    });
-    return { missing, unexpected };
+    return copyState(this.everyTensor(), state, strict);
   }
 
-  /** Calls `hook` after every forward; what it returns, if anything, replaces the output. */
+  /** Calls `hook` after every forward; what it returns may replace the output, see {@link ForwardHook}. */
   registerForwardHook(hook: ForwardHook<this>): HookHandle {
     return installHook(this, { after: (inputs, output) => hook(this, inputs, output) });
   }
 
-  /** Calls `hook` before every forward; an array it returns replaces the inputs. */
+  /** Calls `hook` before every forward; what it returns may replace the inputs, see {@link ForwardPreHook}. */
   registerForwardPreHook(hook: ForwardPreHook<this>): HookHandle {
     return installHook(this, { before: (inputs) => hook(this, inputs) });
   }
@@ -177,34 +161,69 @@ export abstract class AnyModule {
   /** The tree of modules, as PyTorch prints it. */
   toString(): string {
     const name = this.constructor.name;
-    const children = [...this.namedChildren()].map(([key, child]) => `  (${key}): ${child.toString().replaceAll("\n", "\n  ")}`);
-    return children.length === 0 ? `${name}(${this.describe()})` : `${name}(${this.describe()}\n${children.join("\n")}\n)`;
+    if (printing.has(this)) return `${name}(…)`; // it holds itself
+    printing.add(this);
+    try {
+      const lines = [...this.namedChildren()].map(([key, child]) => `(${key}): ${child.toString()}`.replaceAll("\n", "\n  "));
+      const description = this.describe();
+      if (lines.length === 0) return `${name}(${description})`;
+      return `${name}(\n  ${[...(description === "" ? [] : [description]), ...lines].join("\n  ")}\n)`;
+    } finally {
+      printing.delete(this);
+    }
   }
 
   [Symbol.for("nodejs.util.inspect.custom")](): string {
     return this.toString();
   }
 
-  /** Parameters and buffers by path; shared ones once unless `once` is false. */
-  private *namedTensors(once = true): Generator<readonly [string, Parameter | Buffer]> {
+  private *innermostFirst(seen: Set<AnyModule>): Generator<AnyModule> {
+    if (seen.has(this)) return;
+    seen.add(this);
+    for (const child of this.children()) yield* child.innermostFirst(seen);
+    yield this;
+  }
+
+  /** Parameters and buffers by path, each once, under its first path. */
+  private *namedTensors(): Generator<readonly [string, Parameter | Buffer]> {
     const seen = new Set<Tensor>();
     for (const [prefix, module] of this.namedModules()) {
-      for (const [name, member] of flatMembers(module)) {
-        if (!(member instanceof Parameter || member instanceof Buffer)) continue;
-        if (once && seen.has(member)) continue;
-        seen.add(member);
-        yield [join(prefix, name), member];
+      for (const [name, tensor] of ownTensors(module)) {
+        if (!seen.has(tensor)) yield [join(prefix, name), tensor];
+        seen.add(tensor);
       }
     }
   }
+
+  /** Parameters and buffers under every path they can be reached by. */
+  private everyTensor(): Map<string, Parameter | Buffer> {
+    const result = new Map<string, Parameter | Buffer>();
+    for (const [prefix, module] of this.everyPath("", [])) {
+      for (const [name, tensor] of ownTensors(module)) {
+        const path = join(prefix, name);
+        if (result.has(path)) throw new StateDictError("stateDict", `two members have the path "${path}"; rename one.`);
+        result.set(path, tensor);
+      }
+    }
+    return result;
+  }
+
+  private *everyPath(prefix: string, around: readonly AnyModule[]): Generator<readonly [string, AnyModule]> {
+    if (around.includes(this)) return;
+    yield [prefix, this];
+    for (const [name, child] of this.namedChildren()) yield* child.everyPath(join(prefix, name), [...around, this]);
+  }
 }
+
+/** Modules whose text is being made, by which one that holds itself is noticed. */
+const printing = new Set<AnyModule>();
 
 /**
  * A part of a model: parameters, submodules and a forward computation.
  *
  * Parameters, buffers and submodules are found among a module's own properties, in the order they were set, also inside
- * arrays; names starting with `_` are private. A path such as `layers.0.weight` names one of them; camel case becomes
- * snake case in paths, so they are PyTorch's state-dict keys.
+ * arrays and plain objects; names starting with `_` are private. A path such as `layers.0.weight` names one of them; camel
+ * case becomes snake case in paths, so they are PyTorch's state-dict keys.
  *
  * @see PyTorch: `nn.Module`. Differs: call `forward` by name; hooks work all the same.
  * @example
@@ -221,20 +240,10 @@ export abstract class Module<Inputs extends readonly unknown[] = readonly [Tenso
   abstract override forward(...inputs: Inputs): Output;
 }
 
-/** Members with arrays opened up, in snake case. */
-function* flatMembers(module: AnyModule): Generator<readonly [string, unknown]> {
-  for (const [name, member] of module.members()) {
-    const key = snakeCase(name);
-    if (Array.isArray(member)) for (const [i, part] of member.entries()) yield [`${key}.${i}`, part];
-    else yield [key, member];
-  }
+/** A module's own parameters, then its own buffers, by name. */
+function ownTensors(module: AnyModule): (readonly [string, Parameter | Buffer])[] {
+  const members = [...openMembers(module.members())];
+  const parameters = members.flatMap(([name, member]) => (member instanceof Parameter ? [[name, member] as const] : []));
+  const buffers = members.flatMap(([name, member]) => (member instanceof Buffer ? [[name, member] as const] : []));
+  return [...parameters, ...buffers];
 }
-
-function snakeCase(name: string): string {
-  return name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
-}
-
-function join(prefix: string, name: string): string {
-  return prefix === "" ? name : `${prefix}.${name}`;
-}
-

@@ -1,6 +1,5 @@
 import { ArgumentError, ShapeError } from "../backend/errors.ts";
-import type { Expr, ExprLike } from "../backend/expr.ts";
-import { call } from "../backend/expr.ts";
+import { type arity, call, type Expr, type ExprLike, type ScalarOp } from "../backend/expr.ts";
 import { broadcastShapes, normalizeAxis } from "../backend/shape.ts";
 import { zeros } from "./create.ts";
 import { Elementwise, type ElementwiseOptions, requireBool, type TensorLike } from "./ops/elementwise.ts";
@@ -68,17 +67,25 @@ export function elementwise(
   return (...args) => fn.call(...args);
 }
 
+type WithArity<N extends number> = { [Op in ScalarOp]: (typeof arity)[Op] extends N ? Op : never }[ScalarOp];
+type Unary = (a: ExprLike) => Expr;
+type Binary = (a: ExprLike, b: ExprLike) => Expr;
+
 const unary =
-  (op: Parameters<typeof call>[0]) =>
-  (a: ExprLike): Expr =>
+  (op: ScalarOp): Unary =>
+  (a) =>
     call(op, a);
 const binary =
-  (op: Parameters<typeof call>[0]) =>
-  (a: ExprLike, b: ExprLike): Expr =>
+  (op: ScalarOp): Binary =>
+  (a, b) =>
     call(op, a, b);
 
 /** Builders of scalar expressions for {@link elementwise}. */
-export const expr = {
+export const expr: Readonly<
+  Record<WithArity<1>, Unary> &
+    Record<WithArity<2>, Binary> &
+    Record<"where", (condition: ExprLike, a: ExprLike, b: ExprLike) => Expr>
+> = {
   neg: unary("neg"),
   abs: unary("abs"),
   sign: unary("sign"),
@@ -114,7 +121,7 @@ export const expr = {
   equal: binary("equal"),
   atan2: binary("atan2"),
   where: (condition: ExprLike, a: ExprLike, b: ExprLike): Expr => call("where", condition, a, b),
-} as const;
+};
 
 function nonEmpty(operation: string, tensors: readonly Tensor[]): readonly Tensor[] {
   if (tensors.length === 0) throw new ArgumentError(operation, "needs at least one tensor.");

@@ -1,9 +1,9 @@
-import { createServer } from "node:http";
-import process from "node:process";
-import { setTimeout as wait } from "node:timers/promises";
 import { mkdtemp, rm } from "node:fs/promises";
+import { createServer } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import process from "node:process";
+import { setTimeout as wait } from "node:timers/promises";
 import { expect, it } from "vitest";
 import {
   accuracy,

@@ -1,11 +1,12 @@
 import {
-  Checkpoint,
-  type CheckpointOptions,
   type Callback,
   CancelFit,
+  Checkpoint,
+  type CheckpointOptions,
   DataLoaders,
   F,
   type FitOptions,
+  type Json,
   Learner,
   manualSeed,
   nn,
@@ -15,7 +16,6 @@ import {
   randn,
   schedCos,
   TensorDataset,
-  type Json,
 } from "../../src/index.ts";
 
 /** Ends the fit when the validation loss has not fallen for `patience` epochs. */
@@ -98,6 +98,10 @@ export function traceOf(learn: Learner): string {
   });
 }
 
-function bits(x: { readonly buffer: ArrayBufferLike; readonly byteOffset: number; readonly byteLength: number }): Uint8Array {
+function bits(x: {
+  readonly buffer: ArrayBufferLike;
+  readonly byteOffset: number;
+  readonly byteLength: number;
+}): Uint8Array {
   return new Uint8Array(x.buffer, x.byteOffset, x.byteLength);
 }

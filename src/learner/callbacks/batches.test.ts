@@ -4,7 +4,7 @@ import { DataLoaders, TensorDataset } from "../../data/index.ts";
 import { crossEntropy } from "../../nn/functional.ts";
 import { Linear, ReLU, Sequential } from "../../nn/index.ts";
 import { adam } from "../../optim/index.ts";
-import { manualSeed, randint, randn, zeros } from "../../tensor/index.ts";
+import { defaultDevice, manualSeed, randint, randn, zeros } from "../../tensor/index.ts";
 import { Learner, type LearnerOptions } from "../learner.ts";
 import { BatchTransform } from "./batchTransform.ts";
 import { Debug } from "./debug.ts";
@@ -72,9 +72,9 @@ test("the device mover takes model, batches and the optimizer's state along", as
   expect(fresh.model.parameters()[0].device).toBe("js");
 });
 
-test("training on js and on native gives the same losses", async () => {
+test("training on js and on the default device gives the same losses", async () => {
   const losses: number[][] = [];
-  for (const device of ["js", "native"]) {
+  for (const device of ["js", defaultDevice()]) {
     const learn = learner({ callbacks: [new DeviceMover(device)], lr: 0.1 });
     await learn.fit(2);
     losses.push(learn.recorder.losses);

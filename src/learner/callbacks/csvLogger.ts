@@ -12,6 +12,9 @@ import { LineFile, type LineFileOptions } from "./lineFile.ts";
  * @throws {@link DataError} when the fit begins, if the file has other columns.
  * @see fastai: CSVLogger.
  * @example
+ * const data = new TensorDataset(randn([8, 4]), randint(0, 2, [8]));
+ * const dls = DataLoaders.fromDatasets(data, data);
+ * const learn = new Learner(dls, new nn.Linear(4, 2), { loss: F.crossEntropy, metrics: { accuracy } });
  * await learn.fit(2, { callbacks: [new CsvLogger("runs/history.csv")] });
  * // epoch,train.loss,train.accuracy,valid.loss,valid.accuracy,lr,seconds
  * // 0,0.5432,0.83,0.4711,0.86,0.1,3.2

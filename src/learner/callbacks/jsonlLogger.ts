@@ -11,6 +11,9 @@ import { LineFile, type LineFileOptions } from "./lineFile.ts";
  *
  * @see https://jsonlines.org
  * @example
+ * const data = new TensorDataset(randn([8, 4]), randint(0, 2, [8]));
+ * const dls = DataLoaders.fromDatasets(data, data);
+ * const learn = new Learner(dls, new nn.Linear(4, 2), { loss: F.crossEntropy, metrics: { accuracy } });
  * await learn.fit(2, { callbacks: [new JsonlLogger("runs/history.jsonl")] });
  * // {"epoch":0,"train":{"loss":0.5432},"valid":{"loss":0.4711},"hypers":[{"lr":0.1}],"seconds":3.2,"time":"2026-01-31T12:00:00.000Z"}
  */

@@ -22,6 +22,9 @@ export interface TensorBoardOptions {
  * @throws {@link ArgumentError} for an `every` that is no whole number from 1.
  * @see https://www.tensorflow.org/tensorboard
  * @example
+ * const data = new TensorDataset(randn([8, 4]), randint(0, 2, [8]));
+ * const dls = DataLoaders.fromDatasets(data, data);
+ * const learn = new Learner(dls, new nn.Linear(4, 2), { loss: F.crossEntropy, metrics: { accuracy } });
  * await learn.fit(2, { callbacks: [new TensorBoard("runs/first", { histograms: true })] });
  * // tensorboard --logdir runs
  */
