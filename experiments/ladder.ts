@@ -5,13 +5,13 @@ import {
   Learner,
   MomentumLearner,
   normalize,
+  type nn,
   OneCycle,
-  type OptimizerFactory,
   optim,
   ParamScheduler,
   schedCos,
 } from "kindling";
-import type { nn } from "kindling";
+
 import { fashionMnist } from "kindling/data";
 import { options } from "./perceptron.ts";
 
@@ -23,7 +23,7 @@ export interface Recipe {
   /** Default 1024. */
   readonly batchSize?: number;
   /** Default plain SGD; "kept gradients" is miniai's MomentumLearner at 0.85. */
-  readonly optimizer?: OptimizerFactory | "kept gradients";
+  readonly optimizer?: optim.OptimizerFactory | "kept gradients";
   /** What happens to the rate during the fit. Default nothing. */
   readonly schedule?: (lr: number) => Callback;
   /** Whether pixels become (x − 0.28)/0.35. Default true. */
@@ -56,10 +56,10 @@ export const oneCycle = (lrMax: number): Callback => new OneCycle({ lrMax, div: 
 export const cosine = (lr: number): Callback => new ParamScheduler({ lr: schedCos(lr, 0) });
 
 /** PyTorch's AdamW. */
-export const adamW: OptimizerFactory = (params, { lr }) => optim.adamW(params, { lr });
+export const adamW: optim.OptimizerFactory = (params, { lr }) => optim.adamW(params, { lr });
 
 /** miniai's momentum: `average = 0.9·average + 0.1·gradient`. */
-export const dampenedMomentum: OptimizerFactory = (params, { lr }) =>
+export const dampenedMomentum: optim.OptimizerFactory = (params, { lr }) =>
   new optim.Optimizer(params, {
     name: "DampenedMomentum",
     stats: [optim.dampenedAverageGrad],

@@ -8,7 +8,7 @@ export function prepareConv(work: ConvWork): Prepared {
   const { direction, input, filters, kernel, stride, padding, groups } = work;
   const x = randn(input, { requiresGrad: direction === "backward-data" });
   const w = randn([filters, input[1] / groups, kernel, kernel], { requiresGrad: direction === "backward-weights" });
-  const forward = () => F.conv2d(x, w, { stride, padding, groups });
+  const forward = () => F.conv2d(x, w, undefined, { stride, padding, groups });
   if (direction === "forward") {
     return repeated(() => {
       noGrad(forward);

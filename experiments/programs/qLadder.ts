@@ -1,7 +1,7 @@
-import { nn, type OptimizerFactory, optim } from "kindling";
+import { nn, optim } from "kindling";
 import { atLeast, type Check, type Experiment, within } from "../experiment.ts";
 import { adamW, climb, cosine, dampenedMomentum, oneCycle, type Recipe } from "../ladder.ts";
-import { initConvolutions, miniaiDeeper, miniaiNetwork, miniaiRelu, miniaiResidual } from "../networks.ts";
+import { miniaiDeeper, miniaiNetwork, miniaiResidual } from "../networks.ts";
 import { accuracies, losses, perceptron } from "../perceptron.ts";
 
 interface Rung extends Recipe {
@@ -50,8 +50,8 @@ function initConvolutionWeights(model: nn.Sequential, a: number): nn.Sequential 
   return model;
 }
 
-const rmsProp: OptimizerFactory = (params, { lr }) => optim.rmsProp(params, { lr, squareMomentum: 0.99, eps: 1e-5 });
-const adam: OptimizerFactory = (params, { lr }) => optim.adam(params, { lr, squareMomentum: 0.99, eps: 1e-5 });
+const rmsProp: optim.OptimizerFactory = (params, { lr }) => optim.rmsProp(params, { lr, squareMomentum: 0.99, eps: 1e-5 });
+const adam: optim.OptimizerFactory = (params, { lr }) => optim.adam(params, { lr, squareMomentum: 0.99, eps: 1e-5 });
 const rectified = (): nn.Layer => new nn.ReLU();
 
 /** Only the rows of the source's table of bands are judged by them; what stands beside are floors far below the source. */

@@ -45,8 +45,12 @@ const pattern = /^checkpoint-(\d+)$/;
  * @throws {@link DataError} naming the path when it cannot be written, for instance because the disk is full; what was
  * there stays as it was.
  * @example
- * await saveCheckpoint("runs/mine", { model: model.stateDict(), optimizer: {}, state: { epoch: 3 } });
- * (await loadCheckpoint("runs/mine"))?.state; // => { epoch: 3 }
+ * await saveCheckpoint("runs/tensors", {
+ *   model: new nn.Linear(4, 2).stateDict(),
+ *   optimizer: {},
+ *   state: { epoch: 3 },
+ * });
+ * (await loadCheckpoint("runs/tensors"))?.state; // => { epoch: 3 }
  */
 export async function saveCheckpoint(
   folder: string,

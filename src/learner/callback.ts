@@ -1,5 +1,6 @@
 import { warn } from "#platform";
 import type { Json } from "../io/json.ts";
+import type { Tensor } from "../tensor/tensor.ts";
 import type { Phase } from "./cancel.ts";
 import type { Learner } from "./learner.ts";
 
@@ -36,6 +37,10 @@ export interface Callback extends Events {
   state?(): Json;
   /** Takes over what {@link state} gave. */
   loadState?(state: Json): void;
+  /** Tensors a checkpoint must keep of this callback, by name. */
+  stateTensors?(): ReadonlyMap<string, Tensor>;
+  /** Takes over what {@link stateTensors} gave, after `loadState`. */
+  loadStateTensors?(tensors: ReadonlyMap<string, Tensor>): void;
 }
 
 /** The name of an event. */

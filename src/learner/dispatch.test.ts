@@ -137,8 +137,8 @@ class Witness {
   private open(i: number, phase: Phase, stack: Phase[]): void {
     expect(stack.at(-1), `${phase} opens within`).toBe(parents[phase]);
     stack.push(phase);
-    let instance = this._open.get(phase);
-    if (instance === undefined) this._open.set(phase, (instance = { opened: [], closed: [], ends: new Set() }));
+    const instance = this._open.get(phase) ?? { opened: [], closed: [], ends: new Set() };
+    this._open.set(phase, instance);
     expect(instance.closed, "before after cleanup").toEqual([]);
     instance.opened.push(i);
     expect(instance.opened, "ascending order").toEqual(this.order.slice(0, instance.opened.length));

@@ -113,9 +113,13 @@ export async function exportLearner(learn: Learner, folder: string, options: Exp
  * @throws {@link DataError} when files are missing or damaged or the model is of another class; {@link ArgumentError} for
  * a transform nobody knows.
  * @example
- * await learn.export("runs/digits", { classes: ["zero", "one"], transforms: [{ name: "normalize", options: { mean: 0.5, std: 1 } }] });
+ * const data = new TensorDataset(randn([8, 4]), randint(0, 2, [8]));
+ * const dls = DataLoaders.fromDatasets(data, data, { batchSize: 4 });
+ * const learn = new Learner(dls, new nn.Linear(4, 2), { loss: F.crossEntropy });
+ * const transforms = [{ name: "normalize", options: { mean: 0.5, std: 1 } }];
+ * await learn.export("runs/digits", { classes: ["zero", "one"], transforms });
  * const digits = await loadLearner("runs/digits", { model: new nn.Linear(4, 2) });
- * digits.classify(randn([1, 4])); // => ["one"]
+ * digits.classify(randn([3, 4])).length; // => 3
  */
 export async function loadLearner(folder: string, { model, transforms = {} }: LoadLearnerOptions): Promise<Predictor> {
   const description = parsed(folder, await present(folder, names.learner));

@@ -13,8 +13,6 @@ import type { TensorLoader } from "./options.ts";
 /** Nothing is lost in reading, whatever device the model is on. */
 const options = { keepFloat64: true, device: "js" } as const;
 
-const gradientPrefix = "gradient.";
-
 /** Where a fit goes on: before an epoch, in its training pass, or before its validation. */
 export interface Point {
   epoch: number;
@@ -50,7 +48,7 @@ export function checkpointOf(
   const training = point.stage === "training";
   return {
     model: learn.model.stateDict(),
-    optimizer: new Map([...tensors, ...gradientsOf(learn)]),
+    optimizer: new Map([...tensors, ...gradientsOf(learn), ...callbackTensorsOf(learn)]),
     state: {
       point: { epoch: point.epoch, stage: point.stage, iteration: point.iteration },
       ended: ended ?? null,
@@ -81,19 +79,20 @@ export async function resumeFrom(learn: Learner, folder: string, epochs: number)
   const checkpoint = await loadCheckpoint(folder, options);
   if (checkpoint === undefined) return undefined;
   const state = recordOf(checkpoint, "state", checkpoint.state);
-  if (state["epochs"] !== epochs) {
+  const { epochs: before } = numbersOf(checkpoint, "state", state, ["epochs"]);
+  if (before !== epochs) {
     throw new ArgumentError(
       "fit",
-      `"${checkpoint.path}" is of a fit of ${state["epochs"]} epochs, not ${epochs}; schedules would differ. Call fit(${state["epochs"]}), or load() the weights and start another fit.`,
+      `"${checkpoint.path}" is of a fit of ${before} epochs, not ${epochs}; schedules would differ. Call fit(${before}), or load() the weights and start another fit.`,
     );
   }
   check(checkpoint.path, "the data", state["sizes"], sizesOf(learn));
   const saved = listOf(checkpoint, "callbacks", state["callbacks"]).map((entry) =>
     recordOf(checkpoint, "callback", entry),
   );
-  const before = saved.filter(({ watches }) => watches !== true).map(({ name }) => name);
-  const now = learn.callbacks.filter(({ watches }) => watches !== true).map(callbackName);
-  check(checkpoint.path, "the callbacks", before, now);
+  const names = saved.filter(({ watches }) => watches !== true).map(({ name }) => name);
+  const present = learn.callbacks.filter(({ watches }) => watches !== true).map(callbackName);
+  check(checkpoint.path, "the callbacks", names, present);
   const point = pointOf(checkpoint, state["point"]);
   loadWeights(learn, checkpoint);
   return {
@@ -104,7 +103,7 @@ export async function resumeFrom(learn: Learner, folder: string, epochs: number)
       const loaders = recordOf(checkpoint, "loaders", state["loaders"]);
       learn.dls.train.setState(numbersOf(checkpoint, "train loader", loaders["train"], ["seed", "epoch", "position"]));
       learn.dls.valid.setState(numbersOf(checkpoint, "valid loader", loaders["valid"], ["seed", "epoch", "position"]));
-      restoreCallbacks(learn, saved);
+      restoreCallbacks(learn, saved, checkpoint.optimizer);
       learn.steps = Number(state["steps"]);
       setRandomState(numbersOf(checkpoint, "random", state["random"], ["seed", "counter"]));
     },
@@ -138,7 +137,7 @@ function loadWeights(learn: Learner, checkpoint: LoadedCheckpoint): void {
   optimizer.loadStateDict({
     groups: listOf(checkpoint, "groups", groups).map((hypers) => hypersOf(checkpoint, hypers)),
     steps: listOf(checkpoint, "steps", steps).map(Number),
-    tensors: new Map([...checkpoint.optimizer].filter(([name]) => !name.startsWith(gradientPrefix))),
+    tensors: new Map([...checkpoint.optimizer].filter(([name]) => /^\d/.test(name))),
   });
   const params = optimizer.paramGroups.flatMap((group) => group.params);
   params.forEach((p, i) => {
@@ -156,17 +155,30 @@ function gradientsOf({ optimizer }: Learner): [string, Tensor][] {
 }
 
 function gradientName(position: number): string {
-  return `${gradientPrefix}${position}`;
+  return `gradient.${position}`;
+}
+
+/** What callbacks keep in tensors, by the position of the callback. */
+function callbackTensorsOf({ callbacks }: Learner): [string, Tensor][] {
+  return callbacks.flatMap((callback, i) =>
+    [...(callback.stateTensors?.() ?? [])].map(([name, x]): [string, Tensor] => [`callback.${i}.${name}`, x.detach()]),
+  );
 }
 
 /** Gives callbacks their states back, by name and, among those of one name, in order. */
-function restoreCallbacks(learn: Learner, saved: readonly { readonly [key: string]: Json }[]): void {
-  const left = [...saved];
+function restoreCallbacks(
+  learn: Learner,
+  saved: readonly { readonly [key: string]: Json }[],
+  tensors: ReadonlyMap<string, Tensor>,
+): void {
+  const left = saved.map(({ name, state }, i) => ({ name, state, prefix: `callback.${i}.` }));
   for (const callback of learn.callbacks) {
     const position = left.findIndex(({ name }) => name === callbackName(callback));
     if (position < 0) continue;
-    const [{ state }] = left.splice(position, 1);
+    const [{ state, prefix }] = left.splice(position, 1);
     if (state !== null) callback.loadState?.(state);
+    const own = [...tensors].filter(([name]) => name.startsWith(prefix));
+    callback.loadStateTensors?.(new Map(own.map(([name, x]) => [name.slice(prefix.length), x])));
   }
 }
 

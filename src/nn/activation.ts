@@ -1,8 +1,13 @@
+import { ArgumentError } from "../backend/errors.ts";
 import { call, type Expr } from "../backend/expr.ts";
+import { full } from "../tensor/create.ts";
 import { mul, sub } from "../tensor/ops/derivative.ts";
 import { define, type Elementwise } from "../tensor/ops/elementwise.ts";
 import type { Tensor } from "../tensor/tensor.ts";
+import { checkNumber, checkSize } from "./arguments.ts";
+import { elu, hardtanh, logSigmoid, prelu } from "./functional.ts";
 import { Module } from "./module.ts";
+import { Parameter } from "./parameter.ts";
 
 /** max(x, 0). */
 export class ReLU extends Module {
@@ -26,7 +31,7 @@ export class LeakyReLU extends Module {
   }
 
   override describe(): string {
-    return `${this.slope}`;
+    return `slope=${this.slope}`;
   }
 }
 
@@ -125,10 +130,101 @@ export class Tanh extends Module {
   }
 }
 
-/** log(1 + eˣ). */
+/** log(1 + e^(beta·x)) / beta. */
 export class Softplus extends Module {
+  readonly beta: number;
+
+  /** @param beta - Above 0. Default 1. */
+  constructor(beta = 1) {
+    super();
+    this.beta = checkNumber("Softplus", "beta", beta, Number.MIN_VALUE);
+  }
+
   forward(x: Tensor): Tensor {
-    return x.softplus();
+    return x.softplus(this.beta);
+  }
+
+  override describe(): string {
+    return `beta=${this.beta}`;
+  }
+}
+
+/** x where positive, alpha·(eˣ − 1) elsewhere. @see Clevert et al. 2015, https://arxiv.org/abs/1511.07289 */
+export class ELU extends Module {
+  readonly alpha: number;
+
+  /** @param alpha - Default 1. */
+  constructor(alpha = 1) {
+    super();
+    this.alpha = checkNumber("ELU", "alpha", alpha);
+  }
+
+  forward(x: Tensor): Tensor {
+    return elu(x, this.alpha);
+  }
+
+  override describe(): string {
+    return `alpha=${this.alpha}`;
+  }
+}
+
+/** x cut off below `low` and above `high`. */
+export class Hardtanh extends Module {
+  readonly low: number;
+  readonly high: number;
+
+  /**
+   * @param low - Default -1.
+   * @param high - Above `low`. Default 1.
+   */
+  constructor(low = -1, high = 1) {
+    super();
+    if (!(low < high)) throw new ArgumentError("Hardtanh", `low must lie below high, got ${low} and ${high}.`);
+    this.low = low;
+    this.high = high;
+  }
+
+  forward(x: Tensor): Tensor {
+    return hardtanh(x, this.low, this.high);
+  }
+
+  override describe(): string {
+    return `low=${this.low}, high=${this.high}`;
+  }
+}
+
+/** log(1/(1 + e⁻ˣ)), without overflow. */
+export class LogSigmoid extends Module {
+  forward(x: Tensor): Tensor {
+    return logSigmoid(x);
+  }
+}
+
+/**
+ * x where positive, a learned slope times x elsewhere.
+ *
+ * Shapes: `[n, c, …]` → the same.
+ *
+ * @see He et al. 2015, https://arxiv.org/abs/1502.01852. PyTorch: `nn.PReLU`.
+ */
+export class PReLU extends Module {
+  weight: Parameter;
+
+  /**
+   * @param channels - 1 for one slope, or the number of channels for one each. Default 1.
+   * @param start - Slope at the start. Default 0.25.
+   */
+  constructor(channels = 1, start = 0.25) {
+    super();
+    this.weight = new Parameter(full([checkSize("PReLU", "channels", channels)], checkNumber("PReLU", "start", start)));
+  }
+
+  forward(x: Tensor): Tensor {
+    return prelu(x, this.weight);
+  }
+
+  override describe(): string {
+    return `channels=${this.weight.shape[0]}`;
   }
 }
 
@@ -145,6 +241,10 @@ export class Softmax extends Module {
   forward(x: Tensor): Tensor {
     return x.softmax(this.axis);
   }
+
+  override describe(): string {
+    return `axis=${this.axis}`;
+  }
 }
 
 /** x − log Σ eˣ along an axis. */
@@ -160,23 +260,8 @@ export class LogSoftmax extends Module {
   forward(x: Tensor): Tensor {
     return x.logSoftmax(this.axis);
   }
-}
 
-/**
- * All axes from `start` on joined to one.
- *
- * Shapes: `[n, …]` → `[n, product of the rest]`.
- */
-export class Flatten extends Module {
-  readonly start: number;
-
-  /** @param start - First axis that is joined. Default 1. */
-  constructor(start = 1) {
-    super();
-    this.start = start;
-  }
-
-  forward(x: Tensor): Tensor {
-    return x.flatten(this.start);
+  override describe(): string {
+    return `axis=${this.axis}`;
   }
 }

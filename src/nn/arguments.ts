@@ -23,7 +23,10 @@ export function checkNumber(layer: string, name: string, value: number, least = 
 /** An input of one of the ranks a layer takes, with its number of channels. @throws {@link ShapeError} */
 export function checkChannelsOf(layer: string, shape: Shape, ranks: readonly number[], channels: number): void {
   if (!ranks.includes(shape.length)) {
-    throw new ShapeError(layer, `input [${shape}] has ${shape.length} axes; it must have ${ranks.join(" or ")}: [n, c, …].`);
+    throw new ShapeError(
+      layer,
+      `input [${shape}] has ${shape.length} axes; it must have ${ranks.join(" or ")}: [n, c, …].`,
+    );
   }
   if (shape[1] !== channels) {
     throw new ShapeError(layer, `input [${shape}] has ${shape[1]} channels, the layer ${channels}.`);

@@ -1,16 +1,16 @@
 import { ArgumentError, ShapeError } from "../backend/errors.ts";
 import { scaledDotProductAttention } from "../tensor/attention.ts";
-import { empty, zeros } from "../tensor/create.ts";
+import { arange, empty, zeros } from "../tensor/create.ts";
+import { cat } from "../tensor/functions.ts";
+import { linear } from "../tensor/ops/matmul.ts";
 import type { Tensor } from "../tensor/tensor.ts";
-import { arange } from "../tensor/create.ts";
-import { checkProbability, checkSize } from "./arguments.ts";
+import { checkChannelsOf, checkProbability, checkSize } from "./arguments.ts";
+import { describeOptions } from "./describe.ts";
 import { dropout } from "./functional.ts";
 import { normal_, xavierUniform_ } from "./init.ts";
-import { linear } from "../tensor/ops/matmul.ts";
 import { Linear } from "./linear.ts";
 import { Module } from "./module.ts";
 import { Parameter } from "./parameter.ts";
-import { cat } from "../tensor/functions.ts";
 
 /** Who may look where. */
 export interface AttentionMask {
@@ -52,7 +52,8 @@ export class MultiheadAttention extends Module<readonly [Tensor, Tensor, Tensor,
     super();
     this.size = checkSize("MultiheadAttention", "size", size);
     this.heads = checkSize("MultiheadAttention", "heads", heads);
-    if (size % heads !== 0) throw new ArgumentError("MultiheadAttention", `${heads} heads do not divide the size ${size}.`);
+    if (size % heads !== 0)
+      throw new ArgumentError("MultiheadAttention", `${heads} heads do not divide the size ${size}.`);
     this.dropout = checkProbability("MultiheadAttention", "dropout", p);
     this.inProjWeight = new Parameter(xavierUniform_(empty([3 * size, size])));
     this.inProjBias = bias ? new Parameter(zeros([3 * size])) : undefined;
@@ -61,6 +62,12 @@ export class MultiheadAttention extends Module<readonly [Tensor, Tensor, Tensor,
   }
 
   forward(query: Tensor, key: Tensor, value: Tensor, mask: AttentionMask = {}): Tensor {
+    if (key.shape[0] !== query.shape[0] || value.shape[0] !== query.shape[0]) {
+      throw new ShapeError(
+        "MultiheadAttention",
+        `query [${query.shape}], key [${key.shape}] and value [${value.shape}] differ in samples.`,
+      );
+    }
     const parts = [query, key, value].map((x, i) => {
       if (x.rank !== 3 || x.shape[2] !== this.size) {
         throw new ShapeError("MultiheadAttention", `input [${x.shape}] must be [n, length, ${this.size}].`);
@@ -76,7 +83,7 @@ export class MultiheadAttention extends Module<readonly [Tensor, Tensor, Tensor,
   }
 
   override describe(): string {
-    return `${this.size}, ${this.heads}`;
+    return `${this.size}, ${describeOptions({ heads: this.heads, dropout: this.dropout })}`;
   }
 }
 
@@ -97,6 +104,7 @@ export class SelfAttention2d extends Module {
   }
 
   forward(x: Tensor): Tensor {
+    checkChannelsOf("SelfAttention2d", x.shape, [4], this.attention.size);
     const pixels = x.flatten(2).transpose(1, 2); // [n, c, h, w] → [n, h·w, c]
     const seen = this.attention.forward(pixels, pixels, pixels);
     return x.add(seen.transpose(1, 2).reshape(x.shape));
@@ -115,8 +123,12 @@ export class SelfAttention2d extends Module {
  */
 export function sinusoidalEmbedding(positions: Tensor, size: number, maxPeriod = 10_000): Tensor {
   checkSize("sinusoidalEmbedding", "size", size);
+  if (positions.rank !== 1)
+    throw new ShapeError("sinusoidalEmbedding", `positions [${positions.shape}] must have one axis.`);
   if (size % 2 !== 0) throw new ArgumentError("sinusoidalEmbedding", `the size must be even, got ${size}.`);
-  const exponents = arange(size / 2, { dtype: "float32", device: positions.device }).mul(-Math.log(maxPeriod) / (size / 2));
+  const exponents = arange(size / 2, { dtype: "float32", device: positions.device }).mul(
+    -Math.log(maxPeriod) / (size / 2),
+  );
   const angles = positions.to("float32").unsqueeze(1).mul(exponents.exp());
   return cat([angles.sin(), angles.cos()], 1);
 }
@@ -132,12 +144,14 @@ export class PositionalEmbedding extends Module {
   constructor(maxLength: number, size: number) {
     super();
     checkSize("PositionalEmbedding", "maxLength", maxLength);
+    checkSize("PositionalEmbedding", "size", size);
     this.weight = new Parameter(normal_(empty([maxLength, size]), 0, 0.02));
   }
 
   forward(x: Tensor): Tensor {
-    if (x.rank !== 3 || x.shape[1] > this.weight.shape[0]) {
-      throw new ShapeError("PositionalEmbedding", `input [${x.shape}] must be [n, at most ${this.weight.shape[0]}, size].`);
+    const [maxLength, size] = this.weight.shape;
+    if (x.rank !== 3 || x.shape[1] > maxLength || x.shape[2] !== size) {
+      throw new ShapeError("PositionalEmbedding", `input [${x.shape}] must be [n, at most ${maxLength}, ${size}].`);
     }
     return x.add(this.weight.slice(0, 0, x.shape[1]));
   }

@@ -67,7 +67,7 @@ export class ModuleList<M extends AnyModule = Layer> extends Module<readonly nev
 
   constructor(modules: readonly M[] = []) {
     super();
-    this._list = [...modules];
+    this._list = [...modules].map((module, i) => checkModule("ModuleList", module, i));
   }
 
   /** @throws {@link ArgumentError} always: call the modules in it. */
@@ -92,7 +92,7 @@ export class ModuleList<M extends AnyModule = Layer> extends Module<readonly nev
 
   /** Adds modules at the end. @returns this list. */
   append(...modules: readonly M[]): this {
-    this._list.push(...modules);
+    this._list.push(...modules.map((module, i) => checkModule("ModuleList", module, this.length + i)));
     return this;
   }
 

@@ -13,6 +13,7 @@ import { empty, type TensorOptions } from "../tensor/create.ts";
 import type { PerAxis } from "../tensor/ops/window.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { checkSize } from "./arguments.ts";
+import { describeOptions } from "./describe.ts";
 import { kaimingUniform_, uniform_ } from "./init.ts";
 import { Module } from "./module.ts";
 import { Parameter } from "./parameter.ts";
@@ -65,9 +66,9 @@ abstract class ConvolutionLayer<Options extends object> extends Module {
   }
 
   override describe(): string {
-    const extra = Object.entries(this.options).map(([key, value]) => `, ${key}=${JSON.stringify(value)}`);
-    const kernel = this.kernelSize.join("×");
-    return `${this.inChannels}, ${this.outChannels}, ${kernel}${extra.join("")}${this.bias === undefined ? ", bias=false" : ""}`;
+    const bias = this.bias === undefined ? { bias: false } : {};
+    const options = describeOptions({ kernelSize: this.kernelSize, ...this.options, ...bias });
+    return `${this.inChannels}, ${this.outChannels}, ${options}`;
   }
 }
 
@@ -80,8 +81,8 @@ abstract class ConvNd extends ConvolutionLayer<ConvOptions> {
     kernelSize: PerAxis,
     { bias = true, device, dtype, ...options }: ConvLayerOptions,
   ) {
-    const perGroup = checkChannels(inChannels, outChannels, options.groups);
-    const shape = [outChannels, perGroup.in, ...kernel(axes, kernelSize)];
+    const perGroup = checkChannels(new.target.name, inChannels, outChannels, options.groups);
+    const shape = [outChannels, perGroup.in, ...kernel(new.target.name, axes, kernelSize)];
     super(convolve, [inChannels, outChannels], shape, { bias, options, placement: { device, dtype } });
   }
 }
@@ -95,8 +96,8 @@ abstract class ConvTransposeNd extends ConvolutionLayer<ConvTransposeOptions> {
     kernelSize: PerAxis,
     { bias = true, device, dtype, ...options }: ConvTransposeLayerOptions,
   ) {
-    const perGroup = checkChannels(inChannels, outChannels, options.groups);
-    const shape = [inChannels, perGroup.out, ...kernel(axes, kernelSize)];
+    const perGroup = checkChannels(new.target.name, inChannels, outChannels, options.groups);
+    const shape = [inChannels, perGroup.out, ...kernel(new.target.name, axes, kernelSize)];
     super(convolve, [inChannels, outChannels], shape, { bias, options, placement: { device, dtype } });
   }
 }
@@ -160,19 +161,27 @@ export class ConvTranspose3d extends ConvTransposeNd {
   }
 }
 
-function checkChannels(inChannels: number, outChannels: number, groups = 1): { in: number; out: number } {
-  checkSize("Conv", "inChannels", inChannels);
-  checkSize("Conv", "outChannels", outChannels);
-  checkSize("Conv", "groups", groups);
+function checkChannels(
+  layer: string,
+  inChannels: number,
+  outChannels: number,
+  groups = 1,
+): { in: number; out: number } {
+  checkSize(layer, "inChannels", inChannels);
+  checkSize(layer, "outChannels", outChannels);
+  checkSize(layer, "groups", groups);
   if (inChannels % groups !== 0 || outChannels % groups !== 0) {
-    throw new ArgumentError("Conv", `${groups} groups must divide ${inChannels} input and ${outChannels} output channels.`);
+    throw new ArgumentError(
+      layer,
+      `${groups} groups must divide ${inChannels} input and ${outChannels} output channels.`,
+    );
   }
   return { in: inChannels / groups, out: outChannels / groups };
 }
 
-function kernel(axes: number, size: PerAxis): readonly number[] {
+function kernel(layer: string, axes: number, size: PerAxis): readonly number[] {
   const sizes = typeof size === "number" ? new Array<number>(axes).fill(size) : size;
-  if (sizes.length !== axes) throw new ArgumentError("Conv", `the kernel [${sizes}] must have ${axes} sizes.`);
-  for (const n of sizes) checkSize("Conv", "kernelSize", n);
+  if (sizes.length !== axes) throw new ArgumentError(layer, `the kernel [${sizes}] must have ${axes} sizes.`);
+  for (const n of sizes) checkSize(layer, "kernelSize", n);
   return sizes;
 }

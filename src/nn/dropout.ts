@@ -1,3 +1,4 @@
+import { ShapeError } from "../backend/errors.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { checkProbability } from "./arguments.ts";
 import { dropout } from "./functional.ts";
@@ -31,13 +32,25 @@ export class Dropout extends Module {
 
 /** Drops whole channels together. */
 abstract class ChannelDropout extends Dropout {
+  protected abstract readonly _rank: number;
+
   override forward(x: Tensor): Tensor {
+    if (x.rank !== this._rank) {
+      throw new ShapeError(
+        this.constructor.name,
+        `input [${x.shape}] has ${x.rank} axes; it must have ${this._rank}: [n, c, …].`,
+      );
+    }
     return dropout(x, { p: this.p, training: this.training, shape: x.shape.map((size, i) => (i < 2 ? size : 1)) });
   }
 }
 
 /** In training, sets whole channels of sequences to 0. Shapes: `[n, c, length]`. @see PyTorch: `nn.Dropout1d`. */
-export class Dropout1d extends ChannelDropout {}
+export class Dropout1d extends ChannelDropout {
+  protected readonly _rank = 3;
+}
 
 /** In training, sets whole channels of images to 0. Shapes: `[n, c, h, w]`. @see PyTorch: `nn.Dropout2d`. */
-export class Dropout2d extends ChannelDropout {}
+export class Dropout2d extends ChannelDropout {
+  protected readonly _rank = 4;
+}

@@ -32,8 +32,11 @@ export class Embedding extends Module {
     super();
     checkSize("Embedding", "count", count);
     checkSize("Embedding", "size", size, 0);
-    if (paddingIndex !== undefined && !(paddingIndex >= 0 && paddingIndex < count)) {
-      throw new ArgumentError("Embedding", `paddingIndex ${paddingIndex} is out of range for ${count} rows.`);
+    if (paddingIndex !== undefined && !(Number.isInteger(paddingIndex) && paddingIndex >= 0 && paddingIndex < count)) {
+      throw new ArgumentError(
+        "Embedding",
+        `paddingIndex ${paddingIndex} is out of range for ${count} rows (0 to ${count - 1}).`,
+      );
     }
     this.paddingIndex = paddingIndex;
     this.weight = new Parameter(normal_(empty([count, size], options)));
@@ -45,6 +48,7 @@ export class Embedding extends Module {
   }
 
   override describe(): string {
-    return this.weight.shape.join(", ");
+    const padding = this.paddingIndex === undefined ? "" : `, paddingIndex=${this.paddingIndex}`;
+    return `${this.weight.shape.join(", ")}${padding}`;
   }
 }

@@ -2,6 +2,7 @@ import { empty, type TensorOptions } from "../tensor/create.ts";
 import { linear } from "../tensor/ops/matmul.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { checkSize } from "./arguments.ts";
+import { describeOptions } from "./describe.ts";
 import { kaimingUniform_, uniform_ } from "./init.ts";
 import { Module } from "./module.ts";
 import { Parameter } from "./parameter.ts";
@@ -45,7 +46,11 @@ export class Linear extends Module {
   }
 
   override describe(): string {
-    return `${this.inFeatures}, ${this.outFeatures}${this.bias === undefined ? ", bias=false" : ""}`;
+    return describeOptions({
+      inFeatures: this.inFeatures,
+      outFeatures: this.outFeatures,
+      bias: this.bias !== undefined,
+    });
   }
 }
 

@@ -107,7 +107,9 @@ export abstract class AnyModule {
     if (isDType(target) && !isFloatingPoint(target)) {
       throw new DTypeError("Module.to", `parameters must be floating-point, not ${target}; use e.g. "float32".`);
     }
-    const concerned = [...this.namedTensors()].map(([, tensor]) => tensor).filter((x) => !isDType(target) || isFloatingPoint(x.dtype));
+    const concerned = [...this.namedTensors()]
+      .map(([, tensor]) => tensor)
+      .filter((x) => !isDType(target) || isFloatingPoint(x.dtype));
     const moved = noGrad(() => concerned.map((x) => ({ value: x.to(target), grad: x.grad?.to(target) })));
     concerned.forEach((x, i) => {
       if (moved[i].value === x) return;
@@ -164,7 +166,9 @@ export abstract class AnyModule {
     if (printing.has(this)) return `${name}(…)`; // it holds itself
     printing.add(this);
     try {
-      const lines = [...this.namedChildren()].map(([key, child]) => `(${key}): ${child.toString()}`.replaceAll("\n", "\n  "));
+      const lines = [...this.namedChildren()].map(([key, child]) =>
+        `(${key}): ${child.toString()}`.replaceAll("\n", "\n  "),
+      );
       const description = this.describe();
       if (lines.length === 0) return `${name}(${description})`;
       return `${name}(\n  ${[...(description === "" ? [] : [description]), ...lines].join("\n  ")}\n)`;
@@ -243,7 +247,9 @@ export abstract class Module<Inputs extends readonly unknown[] = readonly [Tenso
 /** A module's own parameters, then its own buffers, by name. */
 function ownTensors(module: AnyModule): (readonly [string, Parameter | Buffer])[] {
   const members = [...openMembers(module.members())];
-  const parameters = members.flatMap(([name, member]) => (member instanceof Parameter ? [[name, member] as const] : []));
+  const parameters = members.flatMap(([name, member]) =>
+    member instanceof Parameter ? [[name, member] as const] : [],
+  );
   const buffers = members.flatMap(([name, member]) => (member instanceof Buffer ? [[name, member] as const] : []));
   return [...parameters, ...buffers];
 }

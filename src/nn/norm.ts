@@ -1,9 +1,11 @@
+import { ArgumentError, ShapeError } from "../backend/errors.ts";
 import type { Shape } from "../backend/shape.ts";
 import { noGrad } from "../tensor/autograd/mode.ts";
 import { ones, type TensorOptions, zeros } from "../tensor/create.ts";
 import { batchNorm, groupNorm, instanceNorm, layerNorm } from "../tensor/norm.ts";
 import type { Tensor } from "../tensor/tensor.ts";
-import { checkSize } from "./arguments.ts";
+import { checkChannelsOf, checkNumber, checkProbability, checkSize } from "./arguments.ts";
+import { describeOptions } from "./describe.ts";
 import { Module } from "./module.ts";
 import { Buffer, Parameter } from "./parameter.ts";
 
@@ -37,9 +39,10 @@ abstract class RunningNorm extends Module {
   constructor(channels: number, options: BatchNormLayerOptions) {
     super();
     const { eps = 1e-5, affine = true, momentum = 0.1, trackRunningStats = true, ...placement } = options;
-    this.channels = checkSize("norm layer", "channels", channels);
-    this.eps = eps;
-    this.momentum = momentum;
+    const name = new.target.name;
+    this.channels = checkSize(name, "channels", channels);
+    this.eps = checkNumber(name, "eps", eps, 0);
+    this.momentum = momentum === null ? null : checkProbability(name, "momentum", momentum);
     this.weight = affine ? new Parameter(ones([channels], placement)) : undefined;
     this.bias = affine ? new Parameter(zeros([channels], placement)) : undefined;
     if (!trackRunningStats) return;
@@ -49,7 +52,9 @@ abstract class RunningNorm extends Module {
   }
 
   override describe(): string {
-    return `${this.channels}, eps=${this.eps}, momentum=${this.momentum}`;
+    const { eps, momentum, weight, runningMean } = this;
+    const rest = { eps, momentum, affine: weight !== undefined, trackRunningStats: runningMean !== undefined };
+    return `${this.channels}, ${describeOptions(rest)}`;
   }
 
   /** Counts the batch and gives its share in the running statistics. */
@@ -62,11 +67,15 @@ abstract class RunningNorm extends Module {
 }
 
 abstract class BatchNormNd extends RunningNorm {
+  /** Ranks of the inputs it takes. */
+  protected abstract readonly _ranks: readonly number[];
+
   constructor(channels: number, options: BatchNormLayerOptions = {}) {
     super(channels, options);
   }
 
   forward(x: Tensor): Tensor {
+    checkChannelsOf(this.constructor.name, x.shape, this._ranks, this.channels);
     const { weight, bias, runningMean, runningVar, eps } = this;
     const training = this.training || runningMean === undefined;
     return batchNorm(x, { weight, bias, runningMean, runningVar, eps, training, momentum: this.share() });
@@ -74,7 +83,9 @@ abstract class BatchNormNd extends RunningNorm {
 }
 
 /** Batch normalisation of features or sequences. Shapes: `[n, c]` or `[n, c, length]`. @see PyTorch: `nn.BatchNorm1d`. */
-export class BatchNorm1d extends BatchNormNd {}
+export class BatchNorm1d extends BatchNormNd {
+  protected readonly _ranks = [2, 3];
+}
 
 /**
  * Batch normalisation of images: per channel, over the batch in training, by running statistics otherwise.
@@ -87,17 +98,25 @@ export class BatchNorm1d extends BatchNormNd {}
  * layer.forward(randn([8, 2, 4, 4]));
  * layer.numBatchesTracked?.item(); // => 1
  */
-export class BatchNorm2d extends BatchNormNd {}
+export class BatchNorm2d extends BatchNormNd {
+  protected readonly _ranks = [4];
+}
 
 /** Batch normalisation of volumes. Shapes: `[n, c, d, h, w]`. @see PyTorch: `nn.BatchNorm3d`. */
-export class BatchNorm3d extends BatchNormNd {}
+export class BatchNorm3d extends BatchNormNd {
+  protected readonly _ranks = [5];
+}
 
 abstract class InstanceNormNd extends RunningNorm {
+  /** Ranks of the inputs it takes. */
+  protected abstract readonly _ranks: readonly number[];
+
   constructor(channels: number, options: BatchNormLayerOptions = {}) {
     super(channels, { affine: false, trackRunningStats: false, ...options });
   }
 
   forward(x: Tensor): Tensor {
+    checkChannelsOf(this.constructor.name, x.shape, this._ranks, this.channels);
     const { weight, bias, runningMean, runningVar, eps } = this;
     const training = this.training || runningMean === undefined;
     return instanceNorm(x, { weight, bias, runningMean, runningVar, eps, training, momentum: this.share() });
@@ -105,17 +124,23 @@ abstract class InstanceNormNd extends RunningNorm {
 }
 
 /** Normalisation of each sequence and channel by itself. @see PyTorch: `nn.InstanceNorm1d`. */
-export class InstanceNorm1d extends InstanceNormNd {}
+export class InstanceNorm1d extends InstanceNormNd {
+  protected readonly _ranks = [3];
+}
 
 /**
  * Normalisation of each image and channel by itself. Shapes: `[n, c, h, w]`.
  *
  * @see Ulyanov et al. 2016, https://arxiv.org/abs/1607.08022. PyTorch: `nn.InstanceNorm2d`.
  */
-export class InstanceNorm2d extends InstanceNormNd {}
+export class InstanceNorm2d extends InstanceNormNd {
+  protected readonly _ranks = [4];
+}
 
 /** Normalisation of each volume and channel by itself. @see PyTorch: `nn.InstanceNorm3d`. */
-export class InstanceNorm3d extends InstanceNormNd {}
+export class InstanceNorm3d extends InstanceNormNd {
+  protected readonly _ranks = [5];
+}
 
 /**
  * Normalisation of each sample over its last axes.
@@ -134,8 +159,10 @@ export class LayerNorm extends Module {
 
   constructor(normalizedShape: number | Shape, { eps = 1e-5, affine = true, ...placement }: NormLayerOptions = {}) {
     super();
-    this.normalizedShape = typeof normalizedShape === "number" ? [normalizedShape] : normalizedShape;
-    this.eps = eps;
+    this.normalizedShape = typeof normalizedShape === "number" ? [normalizedShape] : [...normalizedShape];
+    if (this.normalizedShape.length === 0) throw new ArgumentError("LayerNorm", "normalizedShape [] has no axis.");
+    for (const size of this.normalizedShape) checkSize("LayerNorm", "normalizedShape", size);
+    this.eps = checkNumber("LayerNorm", "eps", eps, 0);
     this.weight = affine ? new Parameter(ones(this.normalizedShape, placement)) : undefined;
     this.bias = affine ? new Parameter(zeros(this.normalizedShape, placement)) : undefined;
   }
@@ -146,7 +173,8 @@ export class LayerNorm extends Module {
   }
 
   override describe(): string {
-    return `[${this.normalizedShape}], eps=${this.eps}`;
+    const { normalizedShape, eps, weight } = this;
+    return `[${normalizedShape.join(", ")}], ${describeOptions({ eps, affine: weight !== undefined })}`;
   }
 }
 
@@ -168,17 +196,23 @@ export class GroupNorm extends Module {
     super();
     this.groups = checkSize("GroupNorm", "groups", groups);
     this.channels = checkSize("GroupNorm", "channels", channels);
-    this.eps = eps;
+    if (channels % groups !== 0)
+      throw new ArgumentError("GroupNorm", `${groups} groups do not divide ${channels} channels.`);
+    this.eps = checkNumber("GroupNorm", "eps", eps, 0);
     this.weight = affine ? new Parameter(ones([channels], placement)) : undefined;
     this.bias = affine ? new Parameter(zeros([channels], placement)) : undefined;
   }
 
   forward(x: Tensor): Tensor {
+    if (x.rank < 2 || x.shape[1] !== this.channels) {
+      throw new ShapeError("GroupNorm", `input [${x.shape}] must be [n, ${this.channels}, …].`);
+    }
     const { weight, bias, eps } = this;
     return groupNorm(x, this.groups, { weight, bias, eps });
   }
 
   override describe(): string {
-    return `${this.groups}, ${this.channels}, eps=${this.eps}`;
+    const { groups, channels, eps, weight } = this;
+    return `${groups}, ${channels}, ${describeOptions({ eps, affine: weight !== undefined })}`;
   }
 }

@@ -1,18 +1,39 @@
-import { adaptiveAvgPool1d, adaptiveAvgPool2d, adaptiveMaxPool1d, adaptiveMaxPool2d } from "../tensor/adaptivePool.ts";
+import {
+  adaptiveAvgPool1d,
+  adaptiveAvgPool2d,
+  adaptiveAvgPool3d,
+  adaptiveMaxPool1d,
+  adaptiveMaxPool2d,
+  adaptiveMaxPool3d,
+} from "../tensor/adaptivePool.ts";
 import { cat } from "../tensor/functions.ts";
 import type { PerAxis } from "../tensor/ops/window.ts";
-import { type AveragePoolOptions, avgPool1d, avgPool2d, type MaxPoolOptions, maxPool1d, maxPool2d } from "../tensor/pool.ts";
+import {
+  type AveragePoolOptions,
+  avgPool1d,
+  avgPool2d,
+  avgPool3d,
+  type MaxPoolOptions,
+  maxPool1d,
+  maxPool2d,
+  maxPool3d,
+} from "../tensor/pool.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { type InterpolateOptions, interpolate } from "../tensor/upsample.ts";
+import { describeOptions } from "./describe.ts";
 import { Module } from "./module.ts";
 
 /** A function of a tensor with fixed options, as a layer. */
-abstract class Window<Options> extends Module {
+abstract class Window<Options extends object> extends Module {
   readonly kernelSize: PerAxis;
   readonly options: Options;
   private readonly _pool: (x: Tensor, kernelSize: PerAxis, options: Options) => Tensor;
 
-  constructor(pool: (x: Tensor, kernelSize: PerAxis, options: Options) => Tensor, kernelSize: PerAxis, options: Options) {
+  constructor(
+    pool: (x: Tensor, kernelSize: PerAxis, options: Options) => Tensor,
+    kernelSize: PerAxis,
+    options: Options,
+  ) {
     super();
     this.kernelSize = kernelSize;
     this.options = options;
@@ -24,8 +45,7 @@ abstract class Window<Options> extends Module {
   }
 
   override describe(): string {
-    const extra = Object.entries(this.options ?? {}).map(([key, value]) => `, ${key}=${JSON.stringify(value)}`);
-    return `${this.kernelSize}${extra.join("")}`;
+    return describeOptions({ kernelSize: this.kernelSize, ...this.options });
   }
 }
 
@@ -65,6 +85,20 @@ export class AvgPool2d extends Window<AveragePoolOptions> {
   }
 }
 
+/** Largest element of each window of a volume. @see PyTorch: `nn.MaxPool3d`. */
+export class MaxPool3d extends Window<MaxPoolOptions> {
+  constructor(kernelSize: PerAxis, options: MaxPoolOptions = {}) {
+    super(maxPool3d, kernelSize, options);
+  }
+}
+
+/** Mean of each window of a volume. @see PyTorch: `nn.AvgPool3d`. */
+export class AvgPool3d extends Window<AveragePoolOptions> {
+  constructor(kernelSize: PerAxis, options: AveragePoolOptions = {}) {
+    super(avgPool3d, kernelSize, options);
+  }
+}
+
 abstract class Adaptive extends Module {
   readonly outputSize: PerAxis;
   private readonly _pool: (x: Tensor, outputSize: PerAxis) => Tensor;
@@ -80,7 +114,7 @@ abstract class Adaptive extends Module {
   }
 
   override describe(): string {
-    return `${this.outputSize}`;
+    return describeOptions({ outputSize: this.outputSize });
   }
 }
 
@@ -112,6 +146,20 @@ export class AdaptiveMaxPool2d extends Adaptive {
   }
 }
 
+/** Mean over as many windows as wanted outputs. @see PyTorch: `nn.AdaptiveAvgPool3d`. */
+export class AdaptiveAvgPool3d extends Adaptive {
+  constructor(outputSize: PerAxis) {
+    super(adaptiveAvgPool3d, outputSize);
+  }
+}
+
+/** Largest over as many windows as wanted outputs. @see PyTorch: `nn.AdaptiveMaxPool3d`. */
+export class AdaptiveMaxPool3d extends Adaptive {
+  constructor(outputSize: PerAxis) {
+    super(adaptiveMaxPool3d, outputSize);
+  }
+}
+
 /**
  * Largest and mean, one after the other along the channels.
  *
@@ -131,7 +179,11 @@ export class AdaptiveConcatPool2d extends Module {
   }
 
   forward(x: Tensor): Tensor {
-    return cat([adaptiveMaxPool2d(x, this.size), adaptiveAvgPool2d(x, this.size)], 1);
+    return cat([adaptiveMaxPool2d(x, this.size), adaptiveAvgPool2d(x, this.size)], x.rank - 3);
+  }
+
+  override describe(): string {
+    return describeOptions({ size: this.size });
   }
 }
 
@@ -146,5 +198,9 @@ export class Upsample extends Module {
 
   forward(x: Tensor): Tensor {
     return interpolate(x, this.options);
+  }
+
+  override describe(): string {
+    return describeOptions(this.options);
   }
 }

@@ -1,5 +1,7 @@
+import { ArgumentError } from "../backend/errors.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { ReLU } from "./activation.ts";
+import { checkSize } from "./arguments.ts";
 import { type Layer, Sequential } from "./containers.ts";
 import { Conv2d } from "./conv.ts";
 import { Identity } from "./linear.ts";
@@ -20,19 +22,22 @@ export interface ConvBlockOptions {
   readonly activation?: (() => Layer) | null;
   /** Makes the normalisation for a number of channels; null for none. Default batch norm. */
   readonly norm?: ((channels: number) => Layer) | null;
+  /** Whether convolutions have biases. Default only where no normalisation follows, which would take them away again. */
+  readonly bias?: boolean;
 }
 
 /**
  * Convolution, normalisation, activation, with padding that keeps the size at stride 1.
  *
- * @see miniai: `conv`. Differs: no bias before a normalisation, which would take it away again.
+ * @see miniai: `conv`, which is this with a bias.
  * @example
  * nn.convBlock(1, 8).forward(zeros([2, 1, 28, 28])).shape; // => [2, 8, 14, 14]
  */
 export function convBlock(inChannels: number, outChannels: number, options: ConvBlockOptions = {}): Sequential {
-  const { stride = 2, kernelSize = 3, activation = makeReLU, norm = makeBatchNorm } = options;
+  const { stride = 2, kernelSize = 3, activation = makeReLU, norm = makeBatchNorm, bias = norm === null } = options;
+  checkSize("convBlock", "kernelSize", kernelSize);
   const padding = Math.floor(kernelSize / 2);
-  const conv = new Conv2d(inChannels, outChannels, kernelSize, { stride, padding, bias: norm === null });
+  const conv = new Conv2d(inChannels, outChannels, kernelSize, { stride, padding, bias });
   const layers: Layer[] = [conv];
   if (norm !== null) layers.push(norm(outChannels));
   if (activation !== null) layers.push(activation());
@@ -44,6 +49,7 @@ export function convBlock(inChannels: number, outChannels: number, options: Conv
  *
  * The identity is pooled where the stride is above 1 and goes through a 1×1 convolution where channels change.
  *
+ * @throws {@link ArgumentError} for an even kernel.
  * @see miniai: `ResBlock`. He et al. 2015, https://arxiv.org/abs/1512.03385.
  * @example
  * new nn.ResBlock(8, 16, { stride: 2 }).forward(zeros([2, 8, 28, 28])).shape; // => [2, 16, 14, 14]
@@ -56,10 +62,17 @@ export class ResBlock extends Module {
 
   constructor(inChannels: number, outChannels: number, options: ConvBlockOptions = {}) {
     super();
-    const { stride = 1, kernelSize = 3, activation = makeReLU, norm = makeBatchNorm } = options;
+    const { stride = 1, kernelSize = 3, activation = makeReLU, norm = makeBatchNorm, bias = norm === null } = options;
+    checkSize("ResBlock", "stride", stride);
+    if (kernelSize % 2 === 0) {
+      throw new ArgumentError(
+        "ResBlock",
+        `kernelSize must be odd, so that both ways keep the size; got ${kernelSize}.`,
+      );
+    }
     this.convs = new Sequential(
-      convBlock(inChannels, outChannels, { stride: 1, kernelSize, activation, norm }),
-      convBlock(outChannels, outChannels, { stride, kernelSize, activation: null, norm }),
+      convBlock(inChannels, outChannels, { stride: 1, kernelSize, activation, norm, bias }),
+      convBlock(outChannels, outChannels, { stride, kernelSize, activation: null, norm, bias }),
     );
     const narrow = { kernelSize: 1, stride: 1, activation: null, norm: null };
     this.idconv = inChannels === outChannels ? new Identity() : convBlock(inChannels, outChannels, narrow);

@@ -15,7 +15,10 @@ export interface LoadReport {
 /** Copies values by name into tensors of the same names, after all of them were checked. */
 export function copyState(own: StateDict, state: ReadonlyMap<string, Tensor>, strict: boolean): LoadReport {
   if (typeof state?.has !== "function" || typeof state.keys !== "function") {
-    throw new ArgumentError("loadStateDict", "the state must be a Map of tensors by name. For an object: new Map(Object.entries(it)).");
+    throw new ArgumentError(
+      "loadStateDict",
+      "the state must be a Map of tensors by name. For an object: new Map(Object.entries(it)).",
+    );
   }
   const missing = [...own.keys()].filter((name) => !state.has(name));
   const unexpected = [...state.keys()].filter((name) => !own.has(name));

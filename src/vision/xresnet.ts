@@ -1,5 +1,5 @@
-import type { Tensor } from "../tensor/tensor.ts";
 import * as nn from "../nn/index.ts";
+import type { Tensor } from "../tensor/tensor.ts";
 
 /** Options of the xresnets. */
 export interface XResNetOptions {
@@ -51,7 +51,10 @@ export class XResBlock extends nn.Module {
   }
 
   forward(x: Tensor): Tensor {
-    return this.convs.forward(x).add(this.idconv.forward(this.pool.forward(x))).relu();
+    return this.convs
+      .forward(x)
+      .add(this.idconv.forward(this.pool.forward(x)))
+      .relu();
   }
 }
 

@@ -1,12 +1,10 @@
 import {
-  type Callback,
-  CancelFit,
   Checkpoint,
   type CheckpointOptions,
   DataLoaders,
+  EarlyStopping,
   F,
   type FitOptions,
-  type Json,
   Learner,
   manualSeed,
   nn,
@@ -17,35 +15,6 @@ import {
   schedCos,
   TensorDataset,
 } from "../../src/index.ts";
-
-/** Ends the fit when the validation loss has not fallen for `patience` epochs. */
-export class Patience implements Callback {
-  readonly patience: number;
-  private _best = Number.POSITIVE_INFINITY;
-  private _wait = 0;
-
-  constructor(patience: number) {
-    this.patience = patience;
-  }
-
-  afterEpoch({ recorder }: Learner): void {
-    const loss = recorder.records.at(-1)?.valid?.["loss"] ?? Number.NaN;
-    this._wait = loss < this._best ? 0 : this._wait + 1;
-    this._best = Math.min(this._best, loss);
-    if (this._wait >= this.patience) throw new CancelFit(`no better for ${this.patience} epochs`);
-  }
-
-  // after the recorder
-  readonly order = 60;
-
-  state(): Json {
-    return [this._best, this._wait];
-  }
-
-  loadState(state: Json): void {
-    if (Array.isArray(state)) [this._best, this._wait] = state.map(Number);
-  }
-}
 
 export const epochs = 6;
 
@@ -64,7 +33,7 @@ export function makeLearner({ patience = 3 }: { readonly patience?: number } = {
     metrics: { accuracy: (preds, targets) => preds.argmax(-1).eq(targets).sum().item() / targets.numel() },
     callbacks: [
       new ParamScheduler({ lr: schedCos(0.05, 0.001), momentum: schedCos(0.95, 0.85) }),
-      new Patience(patience),
+      new EarlyStopping({ patience }),
     ],
     progress: false,
   });

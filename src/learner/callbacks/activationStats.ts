@@ -1,6 +1,6 @@
 import { isFloatingPoint } from "../../backend/dtype.ts";
 import { ArgumentError } from "../../backend/errors.ts";
-import { Flatten } from "../../nn/activation.ts";
+import { Flatten } from "../../nn/reshape.ts";
 import { Dropout } from "../../nn/dropout.ts";
 import { Identity } from "../../nn/linear.ts";
 import type { AnyModule } from "../../nn/module.ts";

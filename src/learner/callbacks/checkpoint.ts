@@ -30,8 +30,11 @@ export interface CheckpointOptions {
  *
  * @throws {@link ArgumentError} for intervals that are not above 0; after the first epoch, for a figure that is not there.
  * @example
- * const learn = new Learner(dls, model, { loss: F.crossEntropy, callbacks: [new Checkpoint("runs/mine", { everySteps: 100 })] });
- * await learn.fit(5, { resume: "runs/mine" });
+ * const data = new TensorDataset(randn([8, 4]), randint(0, 2, [8]));
+ * const dls = DataLoaders.fromDatasets(data, data, { batchSize: 4 });
+ * const learn = new Learner(dls, new nn.Linear(4, 2), { loss: F.crossEntropy });
+ * await learn.fit(2, { resume: "runs/mine", callbacks: [new Checkpoint("runs/mine", { everySteps: 1 })] });
+ * learn.steps; // => 4
  */
 export class Checkpoint implements Callback {
   /** After everything whose state it keeps. */
