@@ -3,15 +3,34 @@
  * Whoever knows PyTorch can skim this; docs/guide/coming-from-pytorch.md lists what differs.
  */
 import assert from "node:assert/strict";
-import { arange, cat, elementwise, expr, gradcheck, manualSeed, noGrad, ones, randn, type Tensor, tensor, where } from "kindling";
+import {
+  arange,
+  cat,
+  elementwise,
+  expr,
+  gradcheck,
+  manualSeed,
+  noGrad,
+  ones,
+  randn,
+  type Tensor,
+  tensor,
+  where,
+} from "kindling";
 
 // --- Making and reading ---------------------------------------------------------------------------------------------
 
 manualSeed(1);
-const x = tensor([[1, 2, 3], [4, 5, 6]]);
+const x = tensor([
+  [1, 2, 3],
+  [4, 5, 6],
+]);
 console.log(String(x));
 assert.deepEqual([x.shape, x.dtype, x.numel()], [[2, 3], "float32", 6]);
-assert.deepEqual(x.toArray(), [[1, 2, 3], [4, 5, 6]]);
+assert.deepEqual(x.toArray(), [
+  [1, 2, 3],
+  [4, 5, 6],
+]);
 assert.equal(x.at(1, 2).item(), 6);
 
 const labels = tensor([0, 2], { dtype: "int32" });
@@ -20,16 +39,28 @@ assert.deepEqual(x.gather(1, labels.unsqueeze(1)).flatten().toArray(), [1, 6]); 
 // --- Broadcasting and views -----------------------------------------------------------------------------------------
 
 const columnMeans = x.mean(0);
-assert.deepEqual(x.sub(columnMeans).toArray(), [[-1.5, -1.5, -1.5], [1.5, 1.5, 1.5]]);
-assert.deepEqual(x.add(tensor([[10], [20]])).toArray(), [[11, 12, 13], [24, 25, 26]]);
+assert.deepEqual(x.sub(columnMeans).toArray(), [
+  [-1.5, -1.5, -1.5],
+  [1.5, 1.5, 1.5],
+]);
+assert.deepEqual(x.add(tensor([[10], [20]])).toArray(), [
+  [11, 12, 13],
+  [24, 25, 26],
+]);
 
 // a view shares memory with what it looks at
 const grid = arange(6).reshape([2, 3]);
 const column = grid.select(1, 0);
 noGrad(() => column.add_(100));
-assert.deepEqual(grid.toArray(), [[100, 1, 2], [103, 4, 5]]);
+assert.deepEqual(grid.toArray(), [
+  [100, 1, 2],
+  [103, 4, 5],
+]);
 assert.deepEqual(cat([grid, ones([1, 3])]).shape, [3, 3]);
-assert.deepEqual(where(grid.gt(50), 1, 0).toArray(), [[1, 0, 0], [1, 0, 0]]);
+assert.deepEqual(where(grid.gt(50), 1, 0).toArray(), [
+  [1, 0, 0],
+  [1, 0, 0],
+]);
 
 // mistakes name both sides
 assert.throws(() => x.matmul(ones([2, 2])), /matmul: inner sizes differ: \[2,3\] · \[2,2\] \(3 ≠ 2\)/);
@@ -46,7 +77,10 @@ w.grad = undefined;
 // linear regression, with nothing but tensors
 const [slope, offset] = [3, -1];
 const inputs = randn([200, 1]);
-const targets = inputs.mul(slope).add(offset).add(randn([200, 1]).mul(0.1));
+const targets = inputs
+  .mul(slope)
+  .add(offset)
+  .add(randn([200, 1]).mul(0.1));
 const a = tensor([0], { requiresGrad: true });
 const b = tensor([0], { requiresGrad: true });
 for (let step = 0; step < 100; step++) {

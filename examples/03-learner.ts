@@ -8,8 +8,8 @@ import assert from "node:assert/strict";
 import { argv, env } from "node:process";
 import {
   accuracy,
-  defaultDevice,
   DeviceMover,
+  defaultDevice,
   F,
   Learner,
   type LearnerOptions,
@@ -75,4 +75,6 @@ assert.ok(reached(momentum) - reached(plain) > 0.09, "momentum must be ahead");
 
 await momentum.recorder.plotLoss({ title: "Momentum by kept gradients" }).save("runs/03-loss.svg");
 const shares = [plain, fresh, momentum].map((learn) => reached(learn).toFixed(3));
-console.log(`accuracy: SGD ${shares[0]}, at the suggested rate ${shares[1]}, with momentum ${shares[2]} (runs/03-loss.svg)`);
+console.log(
+  `accuracy: SGD ${shares[0]}, at the suggested rate ${shares[1]}, with momentum ${shares[2]} (runs/03-loss.svg)`,
+);

@@ -180,7 +180,9 @@ const averaged = makeLearner();
 const before = averaged.model.parameters()[0].toArray();
 await averaged.fit(3, { callbacks: [new AveragedWeights(0.98)] });
 assert.notDeepEqual(averaged.model.parameters()[0].toArray(), before);
-console.log(`validated on averaged weights: accuracy ${averaged.recorder.records.at(-1)?.valid?.["accuracy"].toFixed(3)}`);
+console.log(
+  `validated on averaged weights: accuracy ${averaged.recorder.records.at(-1)?.valid?.["accuracy"].toFixed(3)}`,
+);
 
 // --- Failing --------------------------------------------------------------------------------------------------------
 

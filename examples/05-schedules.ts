@@ -85,7 +85,9 @@ const { lr } = annealed.recorder.hypers;
 assert.ok(Math.abs(lr[0] - 0.3) < 1e-9 && Math.max(...lr) > 0.59 && lr[lr.length - 1] < 0.21); // what was asked for
 
 // The rate up and down, momentum down and up.
-const momentum = { optimizer: (params: optim.Params, { lr }: { lr: number }) => optim.sgd(params, { lr, momentum: 0.9 }) };
+const momentum = {
+  optimizer: (params: optim.Params, { lr }: { lr: number }) => optim.sgd(params, { lr, momentum: 0.9 }),
+};
 const cycled = await run("one cycle", [new OneCycle({ lrMax: 0.4 })], momentum);
 await cycled.recorder.plotSchedule().save("runs/05-one-cycle.svg");
 

@@ -6,8 +6,8 @@
 import assert from "node:assert/strict";
 import { argv, env } from "node:process";
 import {
-  accuracy,
   ActivationStats,
+  accuracy,
   F,
   GradientStats,
   Learner,
@@ -23,7 +23,7 @@ const short = env["KINDLING_SHORT"] === "1" || argv.includes("--short");
 const { train, valid } = await mnistTensors({ flatten: true });
 const part = (images: Tensor, labels: Tensor, n: number) => new TensorDataset(images.div(255), labels).slice(0, n);
 const dls = DataLoaders.fromDatasets(
-  part(train.x, train.y, short ? 4_000 : 20_000),
+  part(train.x, train.y, short ? 10_000 : 20_000),
   part(valid.x, valid.y, short ? 1_000 : 10_000),
   { batchSize: 100, seed: 6 },
 );
@@ -38,7 +38,7 @@ function deepModel(): nn.Sequential {
   });
   return new nn.Sequential(...layers);
 }
-const learner = (model: nn.Module, lr = 0.1) =>
+const learner = (model: nn.Module, lr = 0.2) =>
   new Learner(dls, model, { loss: F.crossEntropy, lr, metrics: { accuracy }, progress: false });
 const reached = (learn: Learner): number => learn.recorder.records.at(-1)?.valid?.["accuracy"] ?? Number.NaN;
 const mean = (values: readonly number[]): number => values.reduce((sum, value) => sum + value, 0) / values.length;
@@ -52,13 +52,17 @@ noGrad(() => {
 const ill = learner(sick);
 const [activations, gradients] = [new ActivationStats({ every: 2 }), new GradientStats({ every: 2 })];
 await ill.fit(1, { callbacks: [activations, gradients] });
-console.log(`sick: loss ${ill.recorder.losses.at(-1)?.toFixed(3)}, log 10 is 2.303: it knows nothing. accuracy ${reached(ill).toFixed(3)}`);
+console.log(
+  `sick: loss ${ill.recorder.losses.at(-1)?.toFixed(3)}, log 10 is 2.303: it knows nothing. accuracy ${reached(ill).toFixed(3)}`,
+);
 assert.ok(reached(ill) < 0.2);
 
 // Can it learn anything? One batch again and again must bring the loss near 0.
 const single = learner(sick);
 await single.fit(1, { callbacks: [new OverfitOneBatch()] });
-console.log(`sick: loss ${single.recorder.losses.at(-1)?.toFixed(3)} on one batch seen again and again: something is broken`);
+console.log(
+  `sick: loss ${single.recorder.losses.at(-1)?.toFixed(3)} on one batch seen again and again: something is broken`,
+);
 assert.ok((single.recorder.losses.at(-1) ?? 0) > 2);
 
 // --- 2. The cause ---------------------------------------------------------------------------------------------------
@@ -98,7 +102,7 @@ await hasty.fit(1, { callbacks: [hastyStats] });
 const deadShares = (stats: ActivationStats): number =>
   mean(stats.layers.filter(({ name }) => name.endsWith("ReLU")).map(({ dead }) => dead.at(-1) ?? 0));
 console.log(
-  `share of zeros behind the ReLUs: ${deadShares(wellStats).toFixed(2)} at rate 0.1, ` +
+  `share of zeros behind the ReLUs: ${deadShares(wellStats).toFixed(2)} at rate 0.2, ` +
     `${deadShares(hastyStats).toFixed(2)} at rate 2; accuracy ${reached(hasty).toFixed(3)}`,
 );
 assert.ok(deadShares(hastyStats) > deadShares(wellStats));

@@ -5,7 +5,22 @@
  */
 import assert from "node:assert/strict";
 import { argv, env } from "node:process";
-import { type Callback, cat, F, Learner, manualSeed, nn, noGrad, ones, optim, rand, randn, stack, type Tensor, zeros } from "kindling";
+import {
+  type Callback,
+  cat,
+  F,
+  Learner,
+  manualSeed,
+  nn,
+  noGrad,
+  ones,
+  optim,
+  rand,
+  randn,
+  stack,
+  type Tensor,
+  zeros,
+} from "kindling";
 import { DataLoaders, TensorDataset } from "kindling/data";
 import { Figure } from "kindling/viz";
 

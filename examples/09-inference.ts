@@ -32,7 +32,9 @@ await learn.fitOneCycle(short ? 1 : 4);
 // --- What it takes for what -----------------------------------------------------------------------------------------
 
 const counts = confusion.matrix(); // of the last pass, which was validation
-const mixups = counts.flatMap((row, i) => row.map((count, j) => ({ count, truth: classes[i], taken: classes[j], i, j })));
+const mixups = counts.flatMap((row, i) =>
+  row.map((count, j) => ({ count, truth: classes[i], taken: classes[j], i, j })),
+);
 const [worst] = mixups.filter(({ i, j }) => i !== j).sort((a, b) => b.count - a.count);
 console.log(`most common mistake: ${worst.count} × ${worst.truth} taken for ${worst.taken}`);
 await confusionChart(counts, { classes }).save("runs/09-confusion.svg");

@@ -24,12 +24,16 @@ export function fashionLoaders(): ReturnType<typeof fashionMnist> {
   return fashionMnist({ batchSize: 1024, flatten: true, normalize: false });
 }
 
-/** Validation accuracy of each epoch so far. */
-export function accuracies(learn: Learner): number[] {
-  return learn.recorder.records.map(({ valid }) => valid?.["accuracy"] ?? Number.NaN);
+/** Validation accuracy of each epoch so far; NaN up to `epochs` for those a fit that failed did not reach. */
+export function accuracies(learn: Learner, epochs: number = learn.recorder.records.length): number[] {
+  return course(learn, "accuracy", epochs);
 }
 
-/** Validation loss of each epoch so far. */
-export function losses(learn: Learner): number[] {
-  return learn.recorder.records.map(({ valid }) => valid?.["loss"] ?? Number.NaN);
+/** Validation loss of each epoch, as {@link accuracies}. */
+export function losses(learn: Learner, epochs: number = learn.recorder.records.length): number[] {
+  return course(learn, "loss", epochs);
+}
+
+function course({ recorder }: Learner, name: string, epochs: number): number[] {
+  return Array.from({ length: epochs }, (_, epoch) => recorder.records[epoch]?.valid?.[name] ?? Number.NaN);
 }

@@ -40,12 +40,12 @@ function experiment(row: Row): Experiment {
       if (slope !== undefined) initConvolutions(model, slope, uniform);
       const learn = new Learner(dls, model, { ...options, lr });
       await learn.fit(epochs, { callbacks: schedule === undefined ? [] : [schedule] });
-      const course = accuracies(learn);
+      const course = accuracies(learn, epochs);
       return {
         ...Object.fromEntries(course.map((value, epoch) => [`epoch ${epoch + 1}`, value])),
         accuracy: course[epochs - 1],
         best: Math.max(...course),
-        loss: losses(learn)[epochs - 1],
+        loss: losses(learn, epochs)[epochs - 1],
         parameters: model.parameters().reduce((sum, p) => sum + p.numel(), 0),
       };
     },

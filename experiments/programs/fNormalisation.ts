@@ -38,13 +38,13 @@ function experiment({ id, title, block, lr, schedule, batchSize = 512, epochs, p
       const model = initConvolutions(courseNetwork([8, 16, 32, 64, 64], block), 0.1);
       const learn = new Learner(dls, model, options);
       await learn.fit(epochs, { callbacks: [schedule] });
-      const course = accuracies(learn);
+      const course = accuracies(learn, epochs);
       const seconds = learn.recorder.records.reduce((sum, record) => sum + record.seconds, 0);
       return {
         ...Object.fromEntries(course.map((value, epoch) => [`epoch ${epoch + 1}`, value])),
         accuracy: course[epochs - 1],
         best: Math.max(...course),
-        loss: losses(learn)[epochs - 1],
+        loss: losses(learn, epochs)[epochs - 1],
         "seconds per epoch": seconds / epochs,
       };
     },

@@ -24,12 +24,12 @@ function experiment({ id, title, published, checks = [], seeds, ...recipe }: Run
     published: { accuracy: published },
     run: async () => {
       const learn = await climb(recipe);
-      const course = accuracies(learn);
+      const course = accuracies(learn, epochs);
       const seconds = learn.recorder.records.reduce((sum, record) => sum + record.seconds, 0);
       return {
         ...Object.fromEntries(course.map((value, epoch) => [`epoch ${epoch + 1}`, value])),
         accuracy: course[epochs - 1],
-        loss: losses(learn)[epochs - 1],
+        loss: losses(learn, epochs)[epochs - 1],
         "seconds per epoch": seconds / epochs,
       };
     },

@@ -69,6 +69,7 @@ void check(dnnl_status_t status) {
 
 dnnl_status_t sgemm(const Matrix& a, const Matrix& b, int64_t m, int64_t n, int64_t k, float beta, float* out, int64_t lead) {
   const SignalsHeld held;
+  const ThreadsFor threads(2.0 * m * n * k);
   return dnnl_sgemm(a.transposed ? 'T' : 'N', b.transposed ? 'T' : 'N', m, n, k, 1.0f, a.data, a.lead, b.data, b.lead,
                     beta, out, lead);
 }

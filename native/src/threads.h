@@ -11,6 +11,24 @@ namespace kindling {
 // Below this many element operations waking other threads costs more than they save.
 constexpr int64_t kParallelWork = 400'000;
 
+// Below this many floating-point operations a product stays on the calling thread. Two threads would finish it somewhat
+// sooner on an idle machine, but waking and awaiting the other one costs a multiple when anything else runs.
+constexpr double kParallelProduct = 2e7;
+
+// While it lives, libraries on the pool use one thread for small work.
+class ThreadsFor {
+ public:
+  explicit ThreadsFor(double operations) : before_(omp_get_max_threads()) {
+    if (operations < kParallelProduct && before_ > 1) omp_set_num_threads(1);
+  }
+  ~ThreadsFor() { omp_set_num_threads(before_); }
+  ThreadsFor(const ThreadsFor&) = delete;
+  ThreadsFor& operator=(const ThreadsFor&) = delete;
+
+ private:
+  int before_;
+};
+
 // Calls run(first, last) for parts of 0 … count − 1, on as many threads as are worth it. Which thread takes which part
 // is left to chance, so the parts must not depend on each other.
 template <class Run>

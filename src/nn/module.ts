@@ -93,7 +93,7 @@ export abstract class AnyModule {
 
   /** Forgets all gradients. */
   zeroGrad(): void {
-    for (const parameter of this.parameters()) parameter.grad = undefined;
+    for (const parameter of this.parameters()) parameter._clearGrad();
   }
 
   /**

@@ -119,7 +119,15 @@ abstract class InstanceNormNd extends RunningNorm {
     checkChannelsOf(this.constructor.name, x.shape, this._ranks, this.channels);
     const { weight, bias, runningMean, runningVar, eps } = this;
     const training = this.training || runningMean === undefined;
-    return instanceNorm(x, { weight, bias, runningMean, runningVar, eps, training, momentum: this.share() });
+    return instanceNorm(x, {
+      weight,
+      bias,
+      runningMean,
+      runningVar,
+      eps,
+      training,
+      momentum: this.momentum ?? this.share(),
+    });
   }
 }
 

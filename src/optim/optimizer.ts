@@ -107,7 +107,7 @@ export class Optimizer {
 
   /** Forgets the gradients of its own parameters. */
   zeroGrad(): void {
-    for (const { params } of this.paramGroups) for (const p of params) p.grad = undefined;
+    for (const { params } of this.paramGroups) for (const p of params) p._clearGrad();
   }
 
   /**
@@ -192,7 +192,7 @@ export class Optimizer {
     const numbers = [...this._hyperNames.map((key) => hypers[key]), step];
     const { backend } = params[0].storage;
     const states = params.map((p) => this.stateOf(p));
-    const sets = params.map((p, i) => [p, p.grad ?? p, ...states[i].tensors]);
+    const sets = params.map((p, i) => [p, p._grad ?? p, ...states[i].tensors]);
     for (const { norms, update, writes } of this.stages(hypers)) {
       const measures = norms.map((norm) => ({ kernel: norm.kernel, scalars: norm.scalars(numbers) }));
       const inputs = sets.map((set) => [...set, ...sumsOfSquares(set, measures)]);
@@ -221,8 +221,8 @@ export class Optimizer {
   private batches(params: readonly Tensor[]): Iterable<Batch> {
     const batches = new Map<string, Batch>();
     for (const p of params) {
-      if (p.grad === undefined || !p.requiresGrad) continue;
-      this.checkGradient(p, p.grad);
+      if (p._grad === undefined || !p.requiresGrad) continue;
+      this.checkGradient(p, p._grad);
       const step = (this._state.get(p)?.step ?? 0) + 1;
       const key = `${step} ${p.device}`;
       const batch = batches.get(key);

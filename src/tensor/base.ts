@@ -29,12 +29,13 @@ export abstract class TensorBase {
   /** Position of the first element in the storage, in elements. */
   readonly offset: number;
   readonly dtype: DType;
-  /** The gradient of a leaf, summed over all backward passes since it was last cleared. */
-  grad: Tensor | undefined = undefined;
   _node: GradNode | undefined = undefined;
   _outputIndex = 0;
   _hooks: GradientHook[] = [];
   _accumulatedHooks: ((leaf: Tensor) => void)[] = [];
+  /** The gradient for kindling's own use, which does not count as looking at it. */
+  _grad: Tensor | undefined = undefined;
+  private _gradSeen = false;
   private _requiresGrad = false;
 
   constructor(storage: Storage, shape: Shape, strides: readonly number[], offset: number, dtype: DType) {
@@ -50,6 +51,29 @@ export abstract class TensorBase {
 
   /** The same elements in another device's memory. */
   abstract _toDevice(name: string): Tensor;
+
+  /** The gradient of a leaf, summed over all backward passes since it was last cleared. */
+  get grad(): Tensor | undefined {
+    this._gradSeen = true;
+    return this._grad;
+  }
+
+  set grad(value: Tensor | undefined) {
+    this._grad = value;
+    this._gradSeen = true;
+  }
+
+  /** Takes a gradient nobody else holds. */
+  _ownGrad(gradient: Tensor): void {
+    this._grad = gradient;
+    this._gradSeen = false;
+  }
+
+  /** Forgets the gradient; one that was never looked at from outside gives its memory back at once. */
+  _clearGrad(): void {
+    if (this._grad !== undefined && !this._gradSeen) this._grad.storage.backend.release(this._grad.storage);
+    this._grad = undefined;
+  }
 
   /** Number of axes. */
   get rank(): number {

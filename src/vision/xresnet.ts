@@ -1,3 +1,4 @@
+import { ArgumentError } from "../backend/errors.ts";
 import * as nn from "../nn/index.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 
@@ -65,7 +66,8 @@ export class XResBlock extends nn.Module {
  * Shapes: `[n, inChannels, h, w]` → `[n, classes]`; the layers' paths are `0` … `10`.
  *
  * @param expansion - 1 for plain blocks, 4 for bottlenecks.
- * @param blocks - Blocks per stage.
+ * @param blocks - Blocks in each of the 4 stages.
+ * @throws {@link ArgumentError} unless there are 4 numbers of blocks, and for sizes below 1.
  * @see He et al. 2018, https://arxiv.org/abs/1812.01187; fast.ai, Deep learning from the foundations, lesson 12.
  * @example
  * xresnet([1, 1, 1, 1], 1, { inChannels: 1, classes: 10 }).forward(zeros([2, 1, 32, 32])).shape; // => [2, 10]
@@ -75,6 +77,11 @@ export function xresnet(
   expansion: 1 | 4,
   { inChannels = 3, classes = 1000 }: XResNetOptions = {},
 ): nn.Sequential {
+  checkChoice("inChannels", inChannels);
+  checkChoice("classes", classes);
+  if (blocks.length !== 4)
+    throw new ArgumentError("xresnet", `needs 4 numbers of blocks, got ${blocks.length}: [${blocks}].`);
+  for (const n of blocks) checkChoice("a number of blocks", n);
   const stem = [inChannels, (inChannels + 1) * 8, 64, 64];
   const widths = [64 / expansion, 64, 128, 256, 512];
   const model = new nn.Sequential(
@@ -136,4 +143,9 @@ function initialize(module: nn.AnyModule): void {
   if (!(module instanceof nn.Conv2d || module instanceof nn.Linear)) return;
   nn.init.kaimingNormal_(module.weight);
   if (module.bias !== undefined) nn.init.zeros_(module.bias);
+}
+
+function checkChoice(name: string, value: number): void {
+  if (Number.isSafeInteger(value) && value > 0) return;
+  throw new ArgumentError("xresnet", `${name} must be a whole number from 1, got ${value}.`);
 }

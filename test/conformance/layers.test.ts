@@ -1,11 +1,10 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
-import * as nn from "../../src/nn/index.ts";
 import { noGrad, type Tensor, tensor, zeros } from "../../src/tensor/index.ts";
 import { expectClose } from "../close.ts";
 import { devices } from "./devices.ts";
-import { buildLayer } from "./layers.ts";
 import { values } from "./images.ts";
+import { buildLayer, fill, type LayerSetting } from "./layers.ts";
 
 interface LayerCase {
   readonly layer: string;
@@ -24,23 +23,7 @@ interface LayerCase {
 
 const cases: LayerCase[] = JSON.parse(readFileSync(new URL("../golden/layers.json", import.meta.url), "utf8"));
 
-interface Setting {
-  readonly device: string;
-  readonly dtype: "float32" | "float64";
-}
-
-/** The weights makeNn.py gives. */
-export function fill(module: nn.AnyModule, setting: Setting): void {
-  noGrad(() => {
-    for (const [k, [key, x]] of [...module.stateDict()].entries()) {
-      if (key.endsWith("num_batches_tracked")) continue;
-      const half = values(x.shape, 20 + k, setting).div(2);
-      x.copy_(key.endsWith("running_var") ? half.add(1) : half);
-    }
-  });
-}
-
-function inputsOf({ inputs, whole }: LayerCase, setting: Setting): Tensor[] {
+function inputsOf({ inputs, whole }: LayerCase, setting: LayerSetting): Tensor[] {
   if (whole !== undefined) {
     return [tensor(Int32Array.from(whole.data), { shape: whole.shape, dtype: "int32", device: setting.device })];
   }
@@ -53,7 +36,13 @@ function inputsOf({ inputs, whole }: LayerCase, setting: Setting): Tensor[] {
 
 describe.each(devices)("layers on %s compute as PyTorch's:", (device) => {
   test.each(
-    cases.map((golden) => [`${golden.layer} ${JSON.stringify(golden.args).slice(1, -1)} of [${golden.inputs[0] ?? golden.whole?.shape}]`, golden] as const),
+    cases.map(
+      (golden) =>
+        [
+          `${golden.layer} ${JSON.stringify(golden.args).slice(1, -1)} of [${golden.inputs[0] ?? golden.whole?.shape}]`,
+          golden,
+        ] as const,
+    ),
   )("%s", (_, golden) => {
     for (const dtype of ["float32", "float64"] as const) {
       const setting = { device, dtype };
@@ -78,7 +67,8 @@ describe.each(devices)("layers on %s compute as PyTorch's:", (device) => {
       });
       const parameters = [...module.namedParameters()];
       expect(parameters.map(([key]) => key)).toEqual(Object.keys(golden.parameters));
-      for (const [key, p] of parameters) expectClose(p.grad ?? zeros(p.shape, setting), golden.parameters[key], tolerance);
+      for (const [key, p] of parameters)
+        expectClose(p.grad ?? zeros(p.shape, setting), golden.parameters[key], tolerance);
       const buffers = [...module.namedBuffers()];
       expect(buffers.map(([key]) => key)).toEqual(Object.keys(golden.buffers));
       for (const [key, x] of buffers) expectClose(x, golden.buffers[key], tolerance);

@@ -1,5 +1,5 @@
 import * as nn from "../../src/nn/index.ts";
-import type { Tensor } from "../../src/tensor/index.ts";
+import { noGrad, type Tensor } from "../../src/tensor/index.ts";
 import { values } from "./images.ts";
 
 /** A layer of a golden file, and how it is called. */
@@ -8,7 +8,8 @@ export interface BuiltLayer {
   readonly run: (inputs: readonly Tensor[]) => Tensor;
 }
 
-interface Setting {
+/** Where a layer computes, and in what. */
+export interface LayerSetting {
   readonly device: string;
   readonly dtype: "float32" | "float64";
 }
@@ -24,7 +25,7 @@ const blocks: Readonly<Record<string, Make>> = {
 };
 
 /** Makes the layer a golden case names. */
-export function buildLayer(name: string, args: readonly unknown[], setting: Setting): BuiltLayer {
+export function buildLayer(name: string, args: readonly unknown[], setting: LayerSetting): BuiltLayer {
   const given: never[] = JSON.parse(JSON.stringify(args));
   if (name === "MultiheadAttention") return attention(args, setting);
   const constructors: Readonly<Record<string, unknown>> = nn;
@@ -35,7 +36,7 @@ export function buildLayer(name: string, args: readonly unknown[], setting: Sett
   return { module, run: (inputs) => module.forward(...inputs) };
 }
 
-function attention(args: readonly unknown[], setting: Setting): BuiltLayer {
+function attention(args: readonly unknown[], setting: LayerSetting): BuiltLayer {
   const [size, heads, options, kind]: [number, number, nn.MultiheadAttentionOptions?, string?] = JSON.parse(
     JSON.stringify(args),
   );
@@ -46,11 +47,22 @@ function attention(args: readonly unknown[], setting: Setting): BuiltLayer {
   };
 }
 
-function maskOf(kind: string | undefined, setting: Setting): nn.AttentionMask {
+function maskOf(kind: string | undefined, setting: LayerSetting): nn.AttentionMask {
   if (kind === "causal") return { isCausal: true };
   const numbers = values([3, 5], 6, setting);
   if (kind === "added") return { mask: numbers };
   if (kind !== "bool") return {};
   const first = numbers._range(5).eq(0);
   return { mask: numbers.gt(-0.3).logicalOr(first) };
+}
+
+/** The weights makeNn.py gives. */
+export function fill(module: nn.AnyModule, setting: LayerSetting): void {
+  noGrad(() => {
+    for (const [k, [key, x]] of [...module.stateDict()].entries()) {
+      if (key.endsWith("num_batches_tracked")) continue;
+      const half = values(x.shape, 20 + k, setting).div(2);
+      x.copy_(key.endsWith("running_var") ? half.add(1) : half);
+    }
+  });
 }

@@ -14,7 +14,7 @@ interface Target {
 }
 
 interface LossCase {
-  readonly loss: "crossEntropy" | "nll" | "mse" | "l1" | "smoothL1" | "binaryCrossEntropyWithLogits";
+  readonly loss: keyof typeof losses;
   readonly x: readonly number[];
   readonly data?: readonly number[];
   readonly target: Target;
@@ -28,6 +28,8 @@ interface LossCase {
   readonly gradients: readonly (readonly number[] | null)[];
 }
 
+const { crossEntropy, nll, mse, l1, smoothL1, binaryCrossEntropyWithLogits } = F;
+const losses = { crossEntropy, nll, mse, l1, smoothL1, binaryCrossEntropyWithLogits };
 const cases: LossCase[] = JSON.parse(readFileSync(new URL("../golden/losses.json", import.meta.url), "utf8"));
 
 function targetOf({ shape, data, soft }: Target, setting: { device: string; dtype: "float32" | "float64" }): Tensor {
@@ -54,7 +56,7 @@ describe.each(devices)("%s computes losses as PyTorch:", (device) => {
       const y = targetOf(golden.target, setting);
       const { weight, ...options } = golden.options;
       const weighted = weight === undefined ? options : { ...options, weight: tensor([...weight], { dtype, device }) };
-      const result = F[golden.loss](x, y, weighted);
+      const result = losses[golden.loss](x, y, weighted);
       const tolerance = dtype === "float64" ? { rtol: 1e-7, atol: 1e-8 } : { rtol: 1e-5, atol: 1e-6 };
       expect(result.shape).toEqual(golden.shape);
       expectClose(result, golden.result.map(Number), tolerance);

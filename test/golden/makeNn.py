@@ -97,23 +97,22 @@ def fill(module):
     return module
 
 
-def layer(name, args, module, *inputs, whole=None, batches=0, call=None):
-    """Result and gradients in training after some batches, then the state and, where it differs, the result in use."""
+def layer(name, args, module, *inputs, whole=None, batches=0):
+    """Result and gradients in training after some batches, then the state, and the result in use."""
     fill(module)
-    run = call or module
     for batch in range(batches):
-        run(values(inputs[0], 40 + batch) * (1 + batch))
+        module(values(inputs[0], 40 + batch) * (1 + batch))
     given = [values(shape, k + 1).requires_grad_() for k, shape in enumerate(inputs)]
     if whole is not None:
         given = [torch.tensor(whole["data"]).reshape(whole["shape"])]
-    y = run(*given)
+    y = module(*given)
     (y * values(list(y.shape), 9)).sum().backward()
     case = {"layer": name, "args": args, "inputs": list(inputs), "batches": batches, "shape": list(y.shape), "result": flat(y),
             "gradients": [flat(x.grad) if x.requires_grad else None for x in given],
             "keys": list(module.state_dict()),
             "parameters": {key: flat(torch.zeros_like(p) if p.grad is None else p.grad) for key, p in module.named_parameters()},
             "buffers": {key: flat(x.double()) for key, x in module.named_buffers()},
-            "inUse": flat((call or module.eval())(*given)) if call is None else None}
+            "inUse": flat(module.eval()(*given))}
     if whole is not None:
         case["whole"] = whole
     layers.append(case)
@@ -204,6 +203,8 @@ def block(inputs, outputs, kernel=3, stride=1, norm=True, bias=False, activation
 
 
 class Residual(nn.Module):
+    """The short cut's convolution is normalised in xresnets, not in miniai's block."""
+
     def __init__(self, convs, inputs, outputs, stride, norm):
         super().__init__()
         self.convs = convs
@@ -247,7 +248,7 @@ def xresnet(blocks, expansion, classes):
 networks = []
 for name, blocks, expansion in (("xresnet18", [2, 2, 2, 2], 1), ("bottlenecks", [1, 1, 1, 1], 4)):
     model = fill(xresnet(blocks, expansion, 10))
-    x = values([4, 3, 48, 48], 1).requires_grad_()
+    x = values([4, 3, 32, 32], 1).requires_grad_()
     y = model(x)
     y.retain_grad()
     F.cross_entropy(y, torch.tensor([3, 1, 4, 1])).backward()

@@ -179,10 +179,12 @@ class BackwardRun {
   /** Adds to a leaf's .grad, taking the gradient's memory where nobody but its `holders` here looks at it. */
   private accumulate(leaf: Tensor, incoming: Tensor, holders: number): void {
     const gradient = this.hooked(incoming, leaf._hooks);
-    if (leaf.grad === undefined) leaf.grad = this.own(leaf, gradient, holders);
-    else if (this._createGraph) leaf.grad = leaf.grad.add(gradient);
-    else leaf.grad.add_(gradient);
-    this._kept.add(leaf.grad.storage);
+    const earlier = leaf._grad;
+    if (earlier !== undefined && this._createGraph) leaf.grad = earlier.add(gradient);
+    else if (earlier !== undefined) earlier.add_(gradient);
+    else if (this._createGraph) leaf.grad = this.own(leaf, gradient, holders);
+    else leaf._ownGrad(this.own(leaf, gradient, holders));
+    if (leaf._grad !== undefined) this._kept.add(leaf._grad.storage);
     this.drop(incoming.storage);
     for (const hook of [...leaf._accumulatedHooks]) hook(leaf);
   }
