@@ -51,7 +51,7 @@
         "src/conv.cc",
         "src/evaluation.cc",
         "src/gather.cc",
-        "src/gemm.cc",
+        "src/gemm.cc", "src/product.cc",
         "src/layerNorm.cc",
         "src/loss.cc",
         "src/map.cc",

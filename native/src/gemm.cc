@@ -6,19 +6,12 @@
 
 #include "block.h"
 #include "kernels.h"
-#include "signals.h"
+#include "product.h"
 #include "threads.h"
 
 namespace kindling {
 
 namespace {
-
-// A float matrix whose rows, or columns if transposed, are packed and `lead` elements apart.
-struct Matrix {
-  const float* data;
-  bool transposed;
-  int64_t lead;
-};
 
 // Whether strides can be told to sgemm; axes of size 1 may have any stride.
 bool describe(int64_t rows, int64_t columns, int64_t rowStride, int64_t columnStride, Matrix& m) {
@@ -67,13 +60,6 @@ void check(dnnl_status_t status) {
   if (status != dnnl_success) throw std::runtime_error("kindling addon: oneDNN refused a matrix product");
 }
 
-dnnl_status_t sgemm(const Matrix& a, const Matrix& b, int64_t m, int64_t n, int64_t k, float beta, float* out, int64_t lead) {
-  const SignalsHeld held;
-  const ThreadsFor threads(2.0 * m * n * k);
-  return dnnl_sgemm(a.transposed ? 'T' : 'N', b.transposed ? 'T' : 'N', m, n, k, 1.0f, a.data, a.lead, b.data, b.lead,
-                    beta, out, lead);
-}
-
 // One product. Does not throw: it may run inside a parallel region.
 dnnl_status_t multiply(const Problem& p, const float* aData, const float* bData, float* out) {
   if (p.bias != nullptr) prefill(p, out);
@@ -97,19 +83,19 @@ dnnl_status_t multiply(const Problem& p, const float* aData, const float* bData,
     b = {bCopy.data(), false, p.n};
   }
   if (!describe(p.m, p.n, p.outRow, p.outColumn, c)) {  // rows and columns both with gaps, as when a batch axis is innermost
-    std::vector<float> product(p.m * p.n);
-    copyMatrix(out, p.m, p.n, p.outRow, p.outColumn, product.data());
-    const dnnl_status_t status = sgemm(a, b, p.m, p.n, p.k, beta, product.data(), p.n);
+    std::vector<float> dense(p.m * p.n);
+    copyMatrix(out, p.m, p.n, p.outRow, p.outColumn, dense.data());
+    const dnnl_status_t status = product(a, b, p.m, p.n, p.k, beta, dense.data(), p.n);
     for (int64_t i = 0; i < p.m; i++) {
-      for (int64_t j = 0; j < p.n; j++) out[i * p.outRow + j * p.outColumn] = product[i * p.n + j];
+      for (int64_t j = 0; j < p.n; j++) out[i * p.outRow + j * p.outColumn] = dense[i * p.n + j];
     }
     return status;
   }
-  if (!c.transposed) return sgemm(a, b, p.m, p.n, p.k, beta, out, c.lead);
+  if (!c.transposed) return product(a, b, p.m, p.n, p.k, beta, out, c.lead);
   // outᵀ = bᵀ · aᵀ
   a.transposed = !a.transposed;
   b.transposed = !b.transposed;
-  return sgemm(b, a, p.n, p.m, p.k, beta, out, c.lead);
+  return product(b, a, p.n, p.m, p.k, beta, out, c.lead);
 }
 
 void checkOperands(const View& a, const View& b, const View& out) {

@@ -11,19 +11,17 @@ namespace kindling {
 // Below this many element operations waking other threads costs more than they save.
 constexpr int64_t kParallelWork = 400'000;
 
-// Below this many floating-point operations a product stays on the calling thread. Two threads would finish it somewhat
-// sooner on an idle machine, but waking and awaiting the other one costs a multiple when anything else runs.
-constexpr double kParallelProduct = 2e7;
-
-// While it lives, libraries on the pool use one thread for small work.
-class ThreadsFor {
+// While it lives, libraries on the pool use the calling thread only.
+class OneThread {
  public:
-  explicit ThreadsFor(double operations) : before_(omp_get_max_threads()) {
-    if (operations < kParallelProduct && before_ > 1) omp_set_num_threads(1);
+  OneThread() : before_(omp_get_max_threads()) {
+    if (before_ > 1) omp_set_num_threads(1);
   }
-  ~ThreadsFor() { omp_set_num_threads(before_); }
-  ThreadsFor(const ThreadsFor&) = delete;
-  ThreadsFor& operator=(const ThreadsFor&) = delete;
+  ~OneThread() {
+    if (before_ > 1) omp_set_num_threads(before_);
+  }
+  OneThread(const OneThread&) = delete;
+  OneThread& operator=(const OneThread&) = delete;
 
  private:
   int before_;

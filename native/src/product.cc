@@ -1,0 +1,140 @@
+#include "product.h"
+
+#include <omp.h>
+
+#include <algorithm>
+#include <chrono>
+#include <unordered_map>
+#include <vector>
+
+#include "signals.h"
+#include "threads.h"
+
+namespace kindling {
+
+namespace {
+
+constexpr int64_t kLanes = 16;         // floats of the widest registers
+constexpr double kPartWork = 2.4e6;    // operations worth a part of their own
+constexpr double kOwnThreads = 4e8;    // from here on oneDNN cuts the work up itself
+constexpr int64_t kMostParts = 8;
+
+// Share of the lanes that compute something when `size` elements fill whole registers.
+double fill(int64_t size) { return double(size) / double((size + kLanes - 1) / kLanes * kLanes); }
+
+dnnl_status_t sgemm(const Matrix& a, const Matrix& b, int64_t m, int64_t n, int64_t k, float beta, float* out, int64_t lead) {
+  return dnnl_sgemm(a.transposed ? 'T' : 'N', b.transposed ? 'T' : 'N', m, n, k, 1.0f, a.data, a.lead, b.data, b.lead,
+                    beta, out, lead);
+}
+
+// Registers run along the columns of `out`. Where these fill them badly and the rows would not, computing the transpose
+// and turning it round is faster: 64×784 · 784×50 by a fifth.
+bool turnsRound(int64_t m, int64_t n) { return m * n <= 1 << 18 && fill(n) < 0.9 * fill(m); }
+
+dnnl_status_t part(const Matrix& a, const Matrix& b, int64_t m, int64_t n, int64_t k, float beta, float* out, int64_t lead) {
+  if (!turnsRound(m, n)) return sgemm(a, b, m, n, k, beta, out, lead);
+  static thread_local std::vector<float> scratch;
+  if (scratch.size() < size_t(m * n)) scratch.resize(m * n);
+  float* turned = scratch.data();
+  const Matrix at{a.data, !a.transposed, a.lead}, bt{b.data, !b.transposed, b.lead};
+  const dnnl_status_t status = sgemm(bt, at, n, m, k, 0.0f, turned, m);
+  for (int64_t i = 0; i < m; i++) {
+    float* row = out + i * lead;
+    if (beta == 0.0f) {
+      for (int64_t j = 0; j < n; j++) row[j] = turned[j * m + i];
+    } else {
+      for (int64_t j = 0; j < n; j++) row[j] += turned[j * m + i];
+    }
+  }
+  return status;
+}
+
+Matrix rowsFrom(const Matrix& x, int64_t row) { return {x.data + (x.transposed ? row : row * x.lead), x.transposed, x.lead}; }
+Matrix columnsFrom(const Matrix& x, int64_t column) {
+  return {x.data + (x.transposed ? column * x.lead : column), x.transposed, x.lead};
+}
+
+// How a product is cut: along its longer side, in whole registers.
+struct Cut {
+  int64_t parts, step;
+  bool rows;
+};
+
+Cut cutOf(int64_t m, int64_t n, int64_t k) {
+  const int64_t longest = std::max(m, n);
+  const int64_t wanted = std::min<int64_t>(kMostParts, int64_t(2.0 * m * n * k / kPartWork + 0.25));
+  if (wanted < 2 || longest < 2 * kLanes) return {1, longest, m >= n};
+  const int64_t step = (longest / wanted + kLanes - 1) / kLanes * kLanes;
+  return {(longest + step - 1) / step, step, m >= n};
+}
+
+// Whether a product of some size is better run by one thread or by several is measured as we go: on an idle machine
+// several win, beside other work waiting for a thread that was put aside costs many times the product.
+struct Timing {
+  double seconds[2] = {0, 0};  // one thread, several
+  int64_t calls = 0;
+  int64_t every = 32;  // calls between two looks at the slower way
+
+  bool several() const {
+    if (calls < 8) return calls % 2 == 1;
+    const bool better = seconds[1] < seconds[0];
+    return calls % every == 0 ? !better : better;
+  }
+  void note(bool many, double time) {
+    double& known = seconds[many];
+    known = calls < 2 ? time : known + 0.3 * (std::min(time, 8 * std::max(known, 1e-6)) - known);
+    calls++;
+    if (calls % every == 1 && calls > 8) {  // a hopeless way is looked at more and more rarely
+      const double ratio = std::max(seconds[0], seconds[1]) / std::max(1e-9, std::min(seconds[0], seconds[1]));
+      every = ratio > 2 ? std::min<int64_t>(every * 2, 4096) : 32;
+    }
+  }
+};
+
+Timing& timingOf(int64_t m, int64_t n, int64_t k) {
+  static thread_local std::unordered_map<uint64_t, Timing> timings;
+  if (timings.size() > 512) timings.clear();
+  return timings[(uint64_t(m) * 1000003u + uint64_t(n)) * 1000003u + uint64_t(k)];
+}
+
+double now() {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
+
+}  // namespace
+
+dnnl_status_t product(const Matrix& a, const Matrix& b, int64_t m, int64_t n, int64_t k, float beta, float* out, int64_t lead) {
+  const SignalsHeld held;
+  if (omp_in_parallel()) return part(a, b, m, n, k, beta, out, lead);
+  if (2.0 * m * n * k >= kOwnThreads) return sgemm(a, b, m, n, k, beta, out, lead);
+  const Cut cut = cutOf(m, n, k);
+  dnnl_status_t status = dnnl_success;
+  const auto run = [&](int64_t i) {
+    const int64_t first = i * cut.step, size = std::min(cut.step, (cut.rows ? m : n) - first);
+    const dnnl_status_t mine = cut.rows ? part(rowsFrom(a, first), b, size, n, k, beta, out + first * lead, lead)
+                                        : part(a, columnsFrom(b, first), m, size, k, beta, out + first, lead);
+    if (mine != dnnl_success) status = mine;
+  };
+  const int threads = int(std::min<int64_t>(omp_get_max_threads(), cut.parts));
+  const auto alone = [&] {
+    const OneThread one;
+    for (int64_t i = 0; i < cut.parts; i++) run(i);
+  };
+  if (threads < 2) {
+    alone();
+    return status;
+  }
+  Timing& timing = timingOf(m, n, k);
+  const bool many = timing.several();
+  const double start = now();
+  if (many) {
+#pragma omp parallel for schedule(dynamic, 1) num_threads(threads)
+    for (int64_t i = 0; i < cut.parts; i++) run(i);
+  } else {
+    alone();
+  }
+  timing.note(many, now() - start);
+  return status;
+}
+
+}  // namespace kindling

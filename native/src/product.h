@@ -1,0 +1,21 @@
+// One float matrix product out = a·b + beta·out, cut into parts that depend on its sizes only and run by one thread or
+// several: the result is the same bit for bit either way.
+#pragma once
+
+#include <dnnl.h>
+
+#include <cstdint>
+
+namespace kindling {
+
+// A float matrix whose rows, or columns if transposed, are packed and `lead` elements apart.
+struct Matrix {
+  const float* data;
+  bool transposed;
+  int64_t lead;
+};
+
+// Rows of `out` are `lead` elements apart. Does not throw: it may run inside a parallel region.
+dnnl_status_t product(const Matrix& a, const Matrix& b, int64_t m, int64_t n, int64_t k, float beta, float* out, int64_t lead);
+
+}  // namespace kindling
