@@ -94,7 +94,7 @@ for (let step = 0; step < 100; step++) {
   });
 }
 console.log(`fitted: y = ${a.item().toFixed(2)}·x + ${b.item().toFixed(2)}, made with y = 3·x − 1`);
-assert.ok(Math.abs(a.item() - slope) < 0.05 && Math.abs(b.item() - offset) < 0.05);
+assert.ok(Math.abs(a.item() - slope) < 0.05 && Math.abs(b.item() - offset) < 0.05, "the line is another");
 
 // --- A function of one's own ----------------------------------------------------------------------------------------
 
@@ -102,6 +102,6 @@ assert.ok(Math.abs(a.item() - slope) < 0.05 && Math.abs(b.item() - offset) < 0.0
 const swish = elementwise("swish", 2, (v, beta) => expr.mul(v, expr.sigmoid(expr.mul(beta, v))));
 const v = randn([5], { dtype: "float64", device: "js", requiresGrad: true });
 const composed = (t: Tensor) => t.mul(t.mul(1.5).sigmoid());
-assert.ok(swish(v, 1.5).sub(composed(v)).abs().amax().item() < 1e-12);
-assert.ok(gradcheck((t) => swish(t, 1.5), [v])); // against finite differences
+assert.ok(swish(v, 1.5).sub(composed(v)).abs().amax().item() < 1e-12, "swish is not x·σ(1.5·x)");
+gradcheck((t) => swish(t, 1.5), [v]); // against finite differences; throws where they differ
 console.log(`swish(1) = ${swish(tensor(1), 1.5).item().toFixed(4)}, its gradient checked against finite differences`);

@@ -294,4 +294,4 @@ const learn = new Learner(dls, makeModel(), { loss: F.crossEntropy, lr, metrics:
 await learn.fit(2);
 const { valid: figures } = learn.recorder.records[1];
 console.log(`Learner: valid loss ${figures?.["loss"].toFixed(4)}  accuracy ${figures?.["accuracy"].toFixed(4)}`);
-assert.ok((figures?.["accuracy"] ?? 0) > goal);
+assert.ok((figures?.["accuracy"] ?? 0) > goal, "the Learner has learned too little");

@@ -52,7 +52,7 @@ async function fitPlainly(epochs: number, { model, optimizer, data }: Parts): Pr
   }
   return share;
 }
-assert.ok((await fitPlainly(1, makeParts())) > 0.7);
+assert.ok((await fitPlainly(1, makeParts())) > 0.7, "the plain loop has learned too little");
 
 // --- 2. A handler ---------------------------------------------------------------------------------------------------
 
@@ -233,7 +233,7 @@ assert.deepEqual(printer.lines, [
   "after validation pass",
   "after fit",
 ]);
-assert.ok((learn.recorder.records[0].valid?.["accuracy"] ?? 0) > 0.7);
+assert.ok((learn.recorder.records[0].valid?.["accuracy"] ?? 0) > 0.7, "the Learner has learned too little");
 
 // Ten iterations, then out. What was cancelled has no "after"; it has an "afterCancel".
 const counted: number[] = [];

@@ -89,7 +89,7 @@ await free.fit(3);
 const held = makeLearner();
 await held.fit(3, { callbacks: [new Noise(0.05), new L1(0.002)] });
 console.log(`sum of |weights|: ${size(free.model).toFixed(1)} free, ${size(held.model).toFixed(1)} with L1`);
-assert.ok(size(held.model) < size(free.model));
+assert.ok(size(held.model) < size(free.model), "L1 has not made the weights smaller");
 
 // --- Skipping and stopping ------------------------------------------------------------------------------------------
 
@@ -197,7 +197,7 @@ try {
   await makeLearner().fit(1, { callbacks: [broken] });
   assert.fail("the error must come out");
 } catch (error) {
-  assert.ok(error instanceof RangeError);
+  assert.ok(error instanceof RangeError, "another error");
   const { event, callback, iteration } = trainingContext(error) ?? {};
   console.log(`${error.message}: in ${callback} at ${event}, iteration ${iteration}`);
   assert.deepEqual([event, callback, iteration], ["afterPredict", "broken", 7]);

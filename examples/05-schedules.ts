@@ -82,7 +82,7 @@ await run("0.3 throughout", []);
 const cosine = joined["cosine up, cosine down"];
 const annealed = await run("0.3 to 0.6 to 0.2", [new ParamScheduler({ lr: cosine })]);
 const { lr } = annealed.recorder.hypers;
-assert.ok(Math.abs(lr[0] - 0.3) < 1e-9 && Math.max(...lr) > 0.59 && lr[lr.length - 1] < 0.21); // what was asked for
+assert.ok(Math.abs(lr[0] - 0.3) < 1e-9 && Math.max(...lr) > 0.59 && lr[lr.length - 1] < 0.21, "another schedule");
 
 // The rate up and down, momentum down and up.
 const momentum = {
@@ -103,4 +103,4 @@ const thrice = (position: number) => 3 * cosine(position);
 const split = await run("biases three times that", [new ParamScheduler({ lr: [cosine, thrice] })], { splitter });
 const rates = split.optimizer.paramGroups.map(({ hypers }) => hypers["lr"]);
 console.log(`rates at the end: ${rates.map((rate) => rate.toFixed(3)).join(" for weights, ")} for biases`);
-assert.ok(Math.abs(rates[1] / rates[0] - 3) < 1e-9);
+assert.ok(Math.abs(rates[1] / rates[0] - 3) < 1e-9, "the rates are not 1 to 3");

@@ -42,8 +42,9 @@ await confusionChart(counts, { classes }).save("runs/09-confusion.svg");
 // --- What it is most wrong about ------------------------------------------------------------------------------------
 
 const { preds, targets, losses } = await learn.getPreds({ withLoss: true });
-assert.ok(targets !== undefined && losses !== undefined);
-assert.ok(Math.abs(accuracy(preds, targets) - (learn.recorder.records.at(-1)?.valid?.["accuracy"] ?? 0)) < 1e-6);
+assert.ok(targets !== undefined && losses !== undefined, "both were asked for");
+const recorded = learn.recorder.records.at(-1)?.valid?.["accuracy"] ?? Number.NaN;
+assert.ok(Math.abs(accuracy(preds, targets) - recorded) < 1e-6, "not the accuracy of the record");
 const { indices } = losses.topk(12);
 const pictures = valid.x.indexSelect(0, indices).squeeze(1).div(255);
 const titles = [...indices.toTypedArray()].map((i) => {

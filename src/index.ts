@@ -1,3 +1,4 @@
+export type { DType, TypedArray } from "./backend/dtype.ts";
 export {
   ArgumentError,
   DataError,
@@ -9,7 +10,6 @@ export {
   ShapeError,
   StateDictError,
 } from "./backend/errors.ts";
-export type { DType, TypedArray } from "./backend/dtype.ts";
 export type { Expr, ExprLike } from "./backend/expr.ts";
 export type { Shape } from "./backend/shape.ts";
 export * from "./data/index.ts";

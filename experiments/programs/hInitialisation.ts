@@ -76,7 +76,11 @@ function manyProducts(scale: number): { readonly count: number; readonly std: nu
 function oneProduct(scale: number, after: (y: Tensor) => Tensor): { readonly mean: number; readonly square: number } {
   let [mean, square] = [0, 0];
   for (let i = 0; i < 100; i++) {
-    const y = after(randn([512, 512]).mul(scale).matmul(randn([512, 1])));
+    const y = after(
+      randn([512, 512])
+        .mul(scale)
+        .matmul(randn([512, 1])),
+    );
     mean += y.mean().item() / 100;
     square += y.square().mean().item() / 100;
   }

@@ -4,7 +4,7 @@ import { adamW, climb, cosine, dampenedMomentum, oneCycle, type Recipe } from ".
 import { miniaiDeeper, miniaiNetwork, miniaiResidual } from "../networks.ts";
 import { accuracies, losses, perceptron } from "../perceptron.ts";
 
-interface Rung extends Recipe {
+export interface Rung extends Recipe {
   readonly id: string;
   readonly title: string;
   readonly published: string;
@@ -41,8 +41,7 @@ function experiment({ id, title, published, checks = [], seeds, ...recipe }: Run
 const flat = (): nn.Sequential => new nn.Sequential(new nn.Flatten(), perceptron());
 const kaiming = (model: nn.Sequential): nn.Sequential => initConvolutionWeights(model, 0);
 const leaky = (model: nn.Sequential): nn.Sequential => initConvolutionWeights(model, 0.1);
-const normed = (): nn.Sequential =>
-  leaky(miniaiNetwork({ norm: (channels) => new nn.BatchNorm2d(channels) }));
+const normed = (): nn.Sequential => leaky(miniaiNetwork({ norm: (channels) => new nn.BatchNorm2d(channels) }));
 
 /** miniai leaves biases as they are. */
 function initConvolutionWeights(model: nn.Sequential, a: number): nn.Sequential {
@@ -50,12 +49,13 @@ function initConvolutionWeights(model: nn.Sequential, a: number): nn.Sequential 
   return model;
 }
 
-const rmsProp: optim.OptimizerFactory = (params, { lr }) => optim.rmsProp(params, { lr, squareMomentum: 0.99, eps: 1e-5 });
+const rmsProp: optim.OptimizerFactory = (params, { lr }) =>
+  optim.rmsProp(params, { lr, squareMomentum: 0.99, eps: 1e-5 });
 const adam: optim.OptimizerFactory = (params, { lr }) => optim.adam(params, { lr, squareMomentum: 0.99, eps: 1e-5 });
 const rectified = (): nn.Layer => new nn.ReLU();
 
 /** Only the rows of the source's table of bands are judged by them; what stands beside are floors far below the source. */
-const rungs: readonly Rung[] = [
+export const rungs: readonly Rung[] = [
   {
     id: "09-mlp",
     title: "784-50-ReLU-10, SGD",

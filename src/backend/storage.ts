@@ -17,6 +17,9 @@ export class Storage {
   version = 0;
   /** Set by a backend's release, so that giving memory back twice does nothing. */
   released = false;
+  /** How many tape entries hold a tensor on this memory for their backward. */
+  private _savers = 0;
+  private _isAbandoned = false;
   private _dtype: DType | undefined;
   private _elements: TypedArray | undefined;
 
@@ -24,6 +27,26 @@ export class Storage {
     this.backend = backend;
     this.bytes = bytes;
     this.address = address;
+  }
+
+  /** A tape entry holds it. */
+  save(): void {
+    this._savers++;
+  }
+
+  /** A tape entry lets go of it. */
+  unsave(): void {
+    this._savers--;
+    if (this._isAbandoned && this._savers === 0) this.backend.release(this);
+  }
+
+  /**
+   * Says that no tensor on this memory will be looked at any more, except by tape entries that hold it already: it goes
+   * back as soon as they have let go, without waiting for the garbage collector.
+   */
+  abandon(): void {
+    this._isAbandoned = true;
+    if (this._savers === 0) this.backend.release(this);
   }
 
   /** The whole memory as elements of `dtype` (16-bit floats as their bits). */

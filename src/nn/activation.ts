@@ -11,6 +11,10 @@ import { Parameter } from "./parameter.ts";
 
 /** max(x, 0). */
 export class ReLU extends Module {
+  override get _isContained(): boolean {
+    return this.forward === ReLU.prototype.forward;
+  }
+
   forward(x: Tensor): Tensor {
     return x.relu();
   }
@@ -62,6 +66,10 @@ export class GeneralRelu extends Module {
     this.leak = leak;
     this.sub = sub;
     this.max = max;
+  }
+
+  override get _isContained(): boolean {
+    return this.forward === GeneralRelu.prototype.forward;
   }
 
   forward(x: Tensor): Tensor {

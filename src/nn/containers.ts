@@ -1,6 +1,8 @@
 import { ArgumentError } from "../backend/errors.ts";
 import type { Tensor } from "../tensor/tensor.ts";
+import { ReLU } from "./activation.ts";
 import { AnyModule, Module } from "./module.ts";
+import { BatchNormNd } from "./norm.ts";
 
 /** A module from tensor to tensor. */
 export type Layer = Module<readonly [Tensor], Tensor>;
@@ -21,8 +23,29 @@ export class Sequential extends Module {
     this._layers = layers.map((layer, i) => checkModule("Sequential", layer, i));
   }
 
+  override get _isContained(): boolean {
+    const layers = this._layers;
+    return layers.length > 0 && this.forward === Sequential.prototype.forward && layers.every((l) => l._isContained);
+  }
+
   forward(x: Tensor): Tensor {
-    return this._layers.reduce((h, layer) => layer.forward(h), x);
+    const layers = this._layers;
+    let h = x;
+    let isOurs = false; // whether h was made on the way and only contained layers have seen it
+    for (let i = 0; i < layers.length; i++) {
+      const layer = layers[i];
+      const given = h;
+      const isContained = layer._isContained;
+      if (isContained && layer instanceof BatchNormNd && isPlainReLU(layers[i + 1])) {
+        h = layer._normalize(given, true);
+        i++;
+      } else {
+        h = layer.forward(given);
+      }
+      if (isOurs && isContained) given.storage.abandon();
+      isOurs = isContained;
+    }
+    return h;
   }
 
   override *members(): Iterable<readonly [string, unknown]> {
@@ -99,6 +122,11 @@ export class ModuleList<M extends AnyModule = Layer> extends Module<readonly nev
   [Symbol.iterator](): Iterator<M> {
     return this._list[Symbol.iterator]();
   }
+}
+
+/** Whether a layer is ReLU and nothing else, with no hooks that want to see its input. */
+export function isPlainReLU(layer: Layer | undefined): boolean {
+  return layer instanceof ReLU && layer._isContained;
 }
 
 function checkModule<T>(container: string, layer: T, position: number): T {

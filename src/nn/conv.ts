@@ -61,6 +61,10 @@ abstract class ConvolutionLayer<Options extends object> extends Module {
     this.bias = bias ? new Parameter(uniform_(empty([outChannels], placement), -bound, bound)) : undefined;
   }
 
+  override get _isContained(): boolean {
+    return this.forward === ConvolutionLayer.prototype.forward;
+  }
+
   forward(x: Tensor): Tensor {
     return this._convolve(x, this.weight, this.bias, this.options);
   }

@@ -27,26 +27,26 @@ class Everything extends nn.Module {
 
 const names = (model: nn.AnyModule): string[] => [...model.namedParameters()].map(([name]) => name);
 
-test("members are found in arrays and plain objects, however deep, in the order they were set; private ones are not", () => {
+test("members are found in arrays and plain objects, however deep, in the order of their fields; private ones are not", () => {
   const model = new Everything();
   expect(names(model)).toEqual([
     "scale",
     "W",
+    "inner.weight",
+    "inner.bias",
     "layers.0.weight",
     "layers.1.1.weight",
     "layers.1.1.bias",
     "heads.left.weight",
-    "inner.weight",
-    "inner.bias",
   ]);
   expect([...model.namedBuffers()].map(([name]) => name)).toEqual(["running_count"]);
   expect([...model.namedModules()].map(([name]) => name)).toEqual([
     "",
+    "inner",
     "layers.0",
     "layers.1.0",
     "layers.1.1",
     "heads.left",
-    "inner",
   ]);
   expect([...model.stateDict().keys()].slice(0, 3)).toEqual(["scale", "W", "running_count"]);
 });
@@ -104,14 +104,27 @@ test("train, eval and apply reach everything, innermost first", () => {
   const order: string[] = [];
   expect(model.apply((module) => order.push(module.constructor.name))).toBe(model);
   expect(order).toEqual(["ReLU", "Sequential", "Dropout", "Sequential"]);
-  expect(model.eval().modules().every((module) => !module.training)).toBe(true);
-  expect(model.train().modules().every((module) => module.training)).toBe(true);
+  expect(
+    model
+      .eval()
+      .modules()
+      .every((module) => !module.training),
+  ).toBe(true);
+  expect(
+    model
+      .train()
+      .modules()
+      .every((module) => module.training),
+  ).toBe(true);
 });
 
 test("requiresGrad_ and zeroGrad reach all parameters", () => {
   const model = new nn.Sequential(new nn.Linear(2, 2), new nn.Linear(2, 1));
   model.at(0).requiresGrad_(false);
-  model.forward(randn([3, 2])).sum().backward();
+  model
+    .forward(randn([3, 2]))
+    .sum()
+    .backward();
   expect(model.parameters().map((p) => p.grad !== undefined)).toEqual([false, false, true, true]);
   model.requiresGrad_().zeroGrad();
   expect(model.parameters().every((p) => p.requiresGrad && p.grad === undefined)).toBe(true);
@@ -121,7 +134,10 @@ test("to moves parameters, buffers and gradients, but not their identity", () =>
   const model = new nn.Sequential(new nn.Linear(2, 2), new nn.BatchNorm1d(2));
   const optimizer = sgd(model.parameters(), { lr: 0.5 });
   const before = model.parameters();
-  model.forward(randn([3, 2])).sum().backward();
+  model
+    .forward(randn([3, 2]))
+    .sum()
+    .backward();
   const gradient = model.parameters()[0].grad?.toArray();
   model.to(defaultDevice());
   expect(model.parameters()[0].grad?.toArray()).toEqual(gradient);
@@ -136,7 +152,10 @@ test("to moves parameters, buffers and gradients, but not their identity", () =>
   expect([...model.stateDict().values()].map((x) => x.dtype)).toContain("int32"); // the counter stays whole
   model.to("float32").zeroGrad();
   const start = model.parameters()[3].toArray();
-  model.forward(ones([3, 2], { device: devices[devices.length - 1] })).sum().backward();
+  model
+    .forward(ones([3, 2], { device: devices[devices.length - 1] }))
+    .sum()
+    .backward();
   optimizer.step();
   expect(model.parameters()[3].toArray()).not.toEqual(start);
 });
@@ -159,7 +178,12 @@ test("loadStateDict lists everything that does not fit, and changes nothing then
   state.set("2.weight", ones([1]));
   const load = (): unknown => model.loadStateDict(state);
   expect(load).toThrow(StateDictError);
-  for (const words of ["0.weight: model [3,2], given [3,4]", "1.weight: model [1,3], given [2]", "missing: 1.bias", "unexpected: 2.weight"]) {
+  for (const words of [
+    "0.weight: model [3,2], given [3,4]",
+    "1.weight: model [1,3], given [2]",
+    "missing: 1.bias",
+    "unexpected: 2.weight",
+  ]) {
     expect(load).toThrow(words);
   }
   expect(() => model.loadStateDict(state, { strict: false })).toThrow("0.weight");

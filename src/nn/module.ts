@@ -25,6 +25,15 @@ export abstract class AnyModule {
   /** The computation; {@link Module} gives it its types. */
   abstract forward(...inputs: readonly never[]): unknown;
 
+  /**
+   * Whether nobody else gets to see what its forward is given, or makes on the way to a result in memory of its own. Then
+   * a container may reuse the memory of values between its layers. Hooks replace `forward`, so a layer that vouches for
+   * its own forward compares.
+   */
+  get _isContained(): boolean {
+    return false;
+  }
+
   /** Own members by name, private ones left out; containers replace it to name their layers. */
   *members(): Iterable<readonly [name: string, member: unknown]> {
     for (const [name, member] of Object.entries(this)) if (!name.startsWith("_")) yield [name, member];
@@ -225,7 +234,7 @@ const printing = new Set<AnyModule>();
 /**
  * A part of a model: parameters, submodules and a forward computation.
  *
- * Parameters, buffers and submodules are found among a module's own properties, in the order they were set, also inside
+ * Parameters, buffers and submodules are found among a module's own properties, in the order of the fields, also inside
  * arrays and plain objects; names starting with `_` are private. A path such as `layers.0.weight` names one of them; camel
  * case becomes snake case in paths, so they are PyTorch's state-dict keys.
  *

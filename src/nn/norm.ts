@@ -66,7 +66,8 @@ abstract class RunningNorm extends Module {
   }
 }
 
-abstract class BatchNormNd extends RunningNorm {
+/** What the batch norms share. */
+export abstract class BatchNormNd extends RunningNorm {
   /** Ranks of the inputs it takes. */
   protected abstract readonly _ranks: readonly number[];
 
@@ -74,11 +75,20 @@ abstract class BatchNormNd extends RunningNorm {
     super(channels, options);
   }
 
+  override get _isContained(): boolean {
+    return this.forward === BatchNormNd.prototype.forward;
+  }
+
   forward(x: Tensor): Tensor {
+    return this._normalize(x, false);
+  }
+
+  /** The forward, if asked with ReLU in the same pass over the data. */
+  _normalize(x: Tensor, relu: boolean): Tensor {
     checkChannelsOf(this.constructor.name, x.shape, this._ranks, this.channels);
     const { weight, bias, runningMean, runningVar, eps } = this;
     const training = this.training || runningMean === undefined;
-    return batchNorm(x, { weight, bias, runningMean, runningVar, eps, training, momentum: this.share() });
+    return batchNorm(x, { weight, bias, runningMean, runningVar, eps, training, momentum: this.share(), relu });
   }
 }
 

@@ -40,6 +40,10 @@ abstract class Window<Options extends object> extends Module {
     this._pool = pool;
   }
 
+  override get _isContained(): boolean {
+    return this.forward === Window.prototype.forward;
+  }
+
   forward(x: Tensor): Tensor {
     return this._pool(x, this.kernelSize, this.options);
   }

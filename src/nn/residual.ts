@@ -1,8 +1,9 @@
 import { ArgumentError } from "../backend/errors.ts";
+import { scalars } from "../tensor/ops/scalars.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { ReLU } from "./activation.ts";
 import { checkSize } from "./arguments.ts";
-import { type Layer, Sequential } from "./containers.ts";
+import { isPlainReLU, type Layer, Sequential } from "./containers.ts";
 import { Conv2d } from "./conv.ts";
 import { Identity } from "./linear.ts";
 import { Module } from "./module.ts";
@@ -80,7 +81,47 @@ export class ResBlock extends Module {
     this.activation = activation === null ? new Identity() : activation();
   }
 
-  forward(x: Tensor): Tensor {
-    return this.activation.forward(this.convs.forward(x).add(this.idconv.forward(this.pool.forward(x))));
+  override get _isContained(): boolean {
+    return this.forward === ResBlock.prototype.forward && arePathsContained(this);
   }
+
+  forward(x: Tensor): Tensor {
+    return joinPaths(x, this);
+  }
+}
+
+/** What a residual block is made of. */
+export interface ResidualPaths {
+  readonly convs: Layer;
+  readonly idconv: Layer;
+  readonly pool: Layer;
+  readonly activation: Layer;
+}
+
+/**
+ * activation(convs(x) + idconv(pool(x))), sum and ReLU in one pass. Memory of values that none but contained layers saw
+ * can be reused early, as in {@link Sequential}.
+ */
+export function joinPaths(x: Tensor, { convs, idconv, pool, activation }: ResidualPaths): Tensor {
+  const main = convs.forward(x);
+  const pooled = pool.forward(x);
+  const side = idconv.forward(pooled);
+  const isFused = isPlainReLU(activation);
+  const sum = isFused ? scalars.addRelu.call(main, side) : main.add(side);
+  if (convs._isContained) main.storage.abandon();
+  if (idconv._isContained) side.storage.abandon();
+  if (pool._isContained && (idconv._isContained || isPlainIdentity(idconv))) pooled.storage.abandon();
+  if (isFused) return sum;
+  const result = activation.forward(sum);
+  if (activation._isContained) sum.storage.abandon();
+  return result;
+}
+
+/** Whether a block of these paths lets nobody see its input. */
+export function arePathsContained({ convs, idconv, pool, activation }: ResidualPaths): boolean {
+  return convs._isContained && [idconv, pool, activation].every((part) => part._isContained || isPlainIdentity(part));
+}
+
+function isPlainIdentity(layer: Layer): boolean {
+  return layer.forward === Identity.prototype.forward;
 }

@@ -1,7 +1,8 @@
 import { noGrad } from "../tensor/autograd/mode.ts";
 import { ones, zeros } from "../tensor/create.ts";
 import type { Tensor } from "../tensor/tensor.ts";
-import { checkSize } from "./arguments.ts";
+import { checkChannelsOf, checkNumber, checkProbability, checkSize } from "./arguments.ts";
+import { describeOptions } from "./describe.ts";
 import { Module } from "./module.ts";
 import { Buffer, Parameter } from "./parameter.ts";
 
@@ -41,8 +42,8 @@ export class RunningBatchNorm extends Module {
     super();
     checkSize("RunningBatchNorm", "channels", channels);
     const shape = [1, channels, 1, 1];
-    this.momentum = momentum;
-    this.eps = eps;
+    this.momentum = checkProbability("RunningBatchNorm", "momentum", momentum);
+    this.eps = checkNumber("RunningBatchNorm", "eps", eps, 0);
     this.weight = new Parameter(ones(shape));
     this.bias = new Parameter(zeros(shape));
     this.sums = new Buffer(zeros(shape));
@@ -52,6 +53,7 @@ export class RunningBatchNorm extends Module {
   }
 
   forward(x: Tensor): Tensor {
+    checkChannelsOf("RunningBatchNorm", x.shape, [4], this.weight.shape[1]);
     const [sums, squares] = this.training ? this.update(x) : [this.sums, this.squares];
     const means = sums.div(this.count);
     const spread = squares.div(this.count).sub(means.square());
@@ -73,5 +75,9 @@ export class RunningBatchNorm extends Module {
       this.samples.add_(n);
     });
     return [sums, squares];
+  }
+
+  override describe(): string {
+    return `${this.weight.shape[1]}, ${describeOptions({ eps: this.eps, momentum: this.momentum })}`;
   }
 }

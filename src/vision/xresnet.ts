@@ -1,5 +1,6 @@
 import { ArgumentError } from "../backend/errors.ts";
 import * as nn from "../nn/index.ts";
+import { arePathsContained, joinPaths } from "../nn/residual.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 
 /** Options of the xresnets. */
@@ -9,6 +10,8 @@ export interface XResNetOptions {
   /** Number of classes. Default 1000. */
   readonly classes?: number;
 }
+
+const relu = new nn.ReLU();
 
 interface ConvLayerChoice {
   readonly kernelSize?: number;
@@ -51,11 +54,12 @@ export class XResBlock extends nn.Module {
     this.pool = stride === 1 ? new nn.Identity() : new nn.AvgPool2d(2, { ceilMode: true });
   }
 
+  override get _isContained(): boolean {
+    return this.forward === XResBlock.prototype.forward && arePathsContained({ ...this, activation: relu });
+  }
+
   forward(x: Tensor): Tensor {
-    return this.convs
-      .forward(x)
-      .add(this.idconv.forward(this.pool.forward(x)))
-      .relu();
+    return joinPaths(x, { ...this, activation: relu });
   }
 }
 

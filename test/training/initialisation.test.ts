@@ -14,10 +14,14 @@ import { experiments } from "../../experiments/programs/hInitialisation.ts";
 
 const images = zeros([2, 1, 28, 28]);
 
-test.each([1, 2])("experiment H, the arithmetic of initialisation, lies in its bands with seed %i", async (seed) => {
-  const { checks, report } = await judge(experiments[0], [seed]);
-  expect(checks.flatMap(({ text, passed }) => (passed ? [] : [`${text}: ${String(report)}`]))).toEqual([]);
-}, 60_000);
+test.each([1, 2])(
+  "experiment H, the arithmetic of initialisation, lies in its bands with seed %i",
+  async (seed) => {
+    const { checks, report } = await judge(experiments[0], [seed]);
+    expect(checks.flatMap(({ text, passed }) => (passed ? [] : [`${text}: ${String(report)}`]))).toEqual([]);
+  },
+  60_000,
+);
 
 test("gains and fans", () => {
   const gains = [1, 0, 0.01, 0.1, Math.sqrt(5)].map((a) => nn.init.calculateGain("leakyRelu", a));
@@ -36,7 +40,10 @@ test("the networks of the course have their numbers of parameters", () => {
   const count = (model: nn.Module): number => nn.summary(model, images).parameters;
   expect(count(courseNetwork([8, 16, 32, 32], reluBlock))).toBe(15_594);
   expect(count(courseNetwork([8, 16, 32, 64, 64], reluBlock))).toBe(62_090);
-  const running = courseNetwork([8, 16, 32, 64, 64], normBlock((channels) => new nn.RunningBatchNorm(channels)));
+  const running = courseNetwork(
+    [8, 16, 32, 64, 64],
+    normBlock((channels) => new nn.RunningBatchNorm(channels)),
+  );
   // The biases of the convolutions, 184, give way to a scale and a shift each.
   expect(count(running)).toBe(62_090 + 184);
 });

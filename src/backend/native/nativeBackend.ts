@@ -42,6 +42,8 @@ export class NativeBackend implements Backend {
   }
 
   release(storage: Storage): void {
+    if (storage.released) return;
+    storage.released = true;
     this._allocator.release(storage.bytes);
   }
 

@@ -1,9 +1,9 @@
 import { isFloatingPoint } from "../../backend/dtype.ts";
 import { ArgumentError } from "../../backend/errors.ts";
-import { Flatten } from "../../nn/reshape.ts";
 import { Dropout } from "../../nn/dropout.ts";
 import { Identity } from "../../nn/linear.ts";
 import type { AnyModule } from "../../nn/module.ts";
+import { Flatten } from "../../nn/reshape.ts";
 import type { HookHandle } from "../../tensor/base.ts";
 import { Tensor } from "../../tensor/tensor.ts";
 import { activationStatsChart } from "../../viz/charts/activationStats.ts";

@@ -14,7 +14,8 @@ export class MetricsCallback implements Callback {
   private _loss = Number.NaN;
 
   constructor(metrics: Readonly<Record<string, BatchMetric | Metric>> = {}) {
-    if (Object.hasOwn(metrics, "loss")) throw new ArgumentError("metrics", 'the name "loss" is taken by the mean loss.');
+    if (Object.hasOwn(metrics, "loss"))
+      throw new ArgumentError("metrics", 'the name "loss" is taken by the mean loss.');
     const named = Object.entries(metrics).map(([name, metric]): [string, Metric] => [
       name,
       typeof metric === "function" ? averaged(metric) : metric,

@@ -55,8 +55,8 @@ export class OpNode<Options> extends GradNode implements BackwardContext<Options
     this.inputSpecs = inputs.map(({ shape, dtype, strides }) => ({ shape, dtype, strides }));
     if (op.saves === "inputs" || op.saves === "both") this.inputs = inputs;
     if (op.saves === "outputs" || op.saves === "both") this.outputs = outputs;
-    for (const x of this.inputs) this._versions.push(x.storage.version);
-    for (const y of this.outputs) this._versions.push(y.storage.version);
+    this.save(this.inputs);
+    this.save(this.outputs);
   }
 
   get name(): string {
@@ -87,11 +87,20 @@ export class OpNode<Options> extends GradNode implements BackwardContext<Options
   }
 
   release(): void {
-    const hidden = this.op.visible === undefined ? [] : this.outputs.slice(this.op.visible);
+    const { inputs, outputs } = this;
     this.inputs = [];
     this.outputs = [];
     this._spent = this.op.saves !== "nothing";
-    for (const y of hidden) y.storage.backend.release(y.storage);
+    for (const x of inputs) x.storage.unsave();
+    for (const y of outputs) y.storage.unsave();
+    for (const y of this.op.visible === undefined ? [] : outputs.slice(this.op.visible)) y.storage.abandon();
+  }
+
+  private save(tensors: readonly Tensor[]): void {
+    for (const { storage } of tensors) {
+      storage.save();
+      this._versions.push(storage.version);
+    }
   }
 
   private checkVersions(): void {

@@ -74,6 +74,7 @@ export class ElementwiseOp implements Op<readonly number[]> {
     const results: (Tensor | undefined)[] = needs.map(() => undefined);
     let mask = 0;
     const full: Tensor[] = [];
+    const made = new Map<Expr, Tensor>(); // inputs with the same formula, as those of a sum, share their gradient
     needs.forEach((needed, i) => {
       if (!needed || !isFloatingPoint(inputSpecs[i].dtype)) return;
       const { shape, dtype } = inputSpecs[i];
@@ -84,7 +85,14 @@ export class ElementwiseOp implements Op<readonly number[]> {
       } else {
         const like = inputSpecs[i].strides ?? gradient.strides;
         const strides = isDense(shape, like) ? like : contiguousStrides(shape);
+        const formula = this.fn.gradients[i];
+        const earlier = made.get(formula);
+        if (earlier?.dtype === dtype && sameShape(earlier.strides, strides)) {
+          results[i] = earlier;
+          return;
+        }
         const result = gradient._empty(shape, dtype, strides);
+        made.set(formula, result);
         results[i] = result;
         full.push(result);
         mask |= 1 << i;

@@ -52,6 +52,12 @@ export const scalars = {
   relu: define("relu", 1, ([x]) => call("max", x, 0), {
     derivative: ([x], g) => [call("where", call("lessEqual", call("max", x, 0), 0), 0, g)],
   }),
+  addRelu: define("addRelu", 2, ([a, b]) => call("max", call("add", a, b), 0), {
+    derivative: ([a, b], g) => {
+      const open = call("where", call("lessEqual", call("max", call("add", a, b), 0), 0), 0, g);
+      return [open, open];
+    },
+  }),
   leakyRelu: define("leakyRelu", 2, ([x, slope]) => call("where", call("less", 0, x), x, mul(slope, x))),
   elu: define("elu", 2, ([x, alpha]) => call("where", call("less", 0, x), x, mul(alpha, call("expm1", x))), {
     derivative: ([x, alpha], g) => [
