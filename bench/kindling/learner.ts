@@ -59,7 +59,7 @@ function bareLoop(work: LearnerWork, loader: DataLoader, model: Model): Runs {
 /** Recorder and metrics are the Learner's own; the schedule is asked for, and the bar drawn on a terminal that is none. */
 function fullLearner(work: LearnerWork, loader: DataLoader, model: Model): Runs {
   pretendTerminal();
-  const learn = new Learner(new DataLoaders(loader), model, {
+  const learn = new Learner(new DataLoaders(loader, loader), model, {
     loss: F.crossEntropy,
     optimizer: optim.sgd,
     lr: work.lr,

@@ -21,15 +21,15 @@ export class TerminateOnNan implements Callback {
 
 /** Goes forward once more to see where the first non-finite number appears. */
 function blame(learn: Learner): string {
-  if (!isFinite(learn.xb)) return "the input of the batch is not finite";
+  if (!allFinite(learn.xb)) return "the input of the batch is not finite";
   for (const [name, parameter] of learn.model.namedParameters()) {
-    if (!isFinite(parameter)) return `parameter "${name}" is not finite`;
+    if (!allFinite(parameter)) return `parameter "${name}" is not finite`;
   }
   const random = getRandomState();
   let first: string | undefined;
   const handles = [...learn.model.namedModules()].map(([path, module]) =>
     module.registerForwardHook((_, __, output) => {
-      if (first === undefined && output instanceof Tensor && !isFinite(output)) {
+      if (first === undefined && output instanceof Tensor && !allFinite(output)) {
         first = `the first output that is not finite is that of ${path === "" ? "the model" : `"${path}"`} (${module.constructor.name})`;
       }
     }),
@@ -43,6 +43,6 @@ function blame(learn: Learner): string {
   return first ?? "all outputs of the model are finite, so it arose in the loss";
 }
 
-function isFinite(x: Tensor): boolean {
+function allFinite(x: Tensor): boolean {
   return noGrad(() => x.isFinite().all().item() !== 0);
 }
