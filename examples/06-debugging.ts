@@ -9,6 +9,7 @@ import {
   ActivationStats,
   accuracy,
   F,
+  GradientClip,
   GradientStats,
   Learner,
   manualSeed,
@@ -96,9 +97,10 @@ await wellStats.colorDim({ title: "Healthy activations" }).save("runs/06-healthy
 
 // --- 4. Dead units --------------------------------------------------------------------------------------------------
 
+// Ten times the rate: clipped gradients keep numbers finite, but units that were pushed below zero stay there.
 const hasty = learner(healthy, 2);
 const hastyStats = new ActivationStats({ every: 2 });
-await hasty.fit(1, { callbacks: [hastyStats] });
+await hasty.fit(1, { callbacks: [hastyStats, new GradientClip({ norm: 1 })] });
 const deadShares = (stats: ActivationStats): number =>
   mean(stats.layers.filter(({ name }) => name.endsWith("ReLU")).map(({ dead }) => dead.at(-1) ?? 0));
 console.log(

@@ -10,6 +10,7 @@ import {
   optim,
   ParamScheduler,
   schedCos,
+  type Tensor,
 } from "kindling";
 
 import { fashionMnist } from "kindling/data";
@@ -30,7 +31,7 @@ export interface Recipe {
   readonly normalized?: boolean;
 }
 
-const normalized = { xb: (x: Parameters<typeof normalize>[0]) => normalize(x, 0.28, 0.35) };
+const normalized = { xb: (x: Tensor) => normalize(x, 0.28, 0.35) };
 
 /** A learner for a rung, ready to be fitted. */
 export async function climber(recipe: Recipe, more: { readonly progress?: boolean } = {}): Promise<Learner> {

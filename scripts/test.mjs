@@ -47,6 +47,8 @@ function tool(path, ...args) {
 function tests(filter) {
   rmSync(report, { force: true });
   const reporters = ["--reporter=default", "--reporter=json", `--outputFile.json=${report}`];
+  // Test files share the cores; threads of their own would only wait for each other.
+  process.env.OMP_NUM_THREADS ??= "1";
   const passed = tool("vitest/vitest.mjs", "run", ...reporters, ...filter);
   const results = existsSync(report) ? JSON.parse(readFileSync(report, "utf8")) : undefined;
   // A file that cannot be loaded holds no tests, and an unhandled error belongs to none: each counts as one failure.

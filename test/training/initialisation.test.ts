@@ -25,7 +25,7 @@ test.each([1, 2])(
 
 test("gains and fans", () => {
   const gains = [1, 0, 0.01, 0.1, Math.sqrt(5)].map((a) => nn.init.calculateGain("leakyRelu", a));
-  const wanted = [1, 1.41421, 1.41414, 1.4072, 0.57735];
+  const wanted = [1, Math.SQRT2, 1.41414, 1.4072, 0.57735];
   for (const [i, gain] of gains.entries()) expect(gain).toBeCloseTo(wanted[i], 5);
   expect(nn.init.fanInAndFanOut(zeros([32, 1, 5, 5]))).toEqual({ fanIn: 25, fanOut: 800 });
   const uniform = nn.init.uniform_(zeros([100_000]), -1, 1);
