@@ -9,7 +9,7 @@ import type { Point, Resumed } from "./resume.ts";
 import { type Steps, wait } from "./steps.ts";
 
 /** The longest the event loop waits for its turn while batches are short, in milliseconds. */
-const turn = 25;
+const turn = 8;
 
 /** A fit: epochs, each a training and a validation pass; it may go on where a checkpoint stands. */
 export function* runFit(learn: Learner, { train = true, valid = true }: FitOptions, resumed?: Resumed): Steps<void> {

@@ -7,6 +7,9 @@ import { optional } from "./optional.ts";
 /** A path that {@link Figure.save} can write. */
 export type FigurePath = `${string}.svg` | `${string}.png` | `${string}.json`;
 
+/** A Vega-Lite specification: the type `TopLevelSpec` of the optional package `vega-lite`, which readers may not have. */
+export type ChartSpec = object;
+
 /** MIME type → content, as a notebook shows it. */
 export type MimeBundle = Readonly<Record<string, string>>;
 
@@ -22,7 +25,7 @@ export type MimeBundle = Readonly<Record<string, string>>;
  */
 export class Figure {
   /** The specification; paste it into the Vega editor or embed it in a page with vega-embed. */
-  readonly spec: TopLevelSpec;
+  readonly spec: ChartSpec;
 
   static {
     // The method that a Deno notebook calls on the value of a cell.
@@ -33,7 +36,7 @@ export class Figure {
     });
   }
 
-  constructor(spec: TopLevelSpec) {
+  constructor(spec: ChartSpec) {
     this.spec = spec;
   }
 
@@ -45,6 +48,8 @@ export class Figure {
   async svg(): Promise<string> {
     const lite = await optional("Figure.svg", "vega vega-lite", () => import("vega-lite"));
     const vega = await optional("Figure.svg", "vega vega-lite", () => import("vega"));
+    if (!isSpec(this.spec))
+      throw new ArgumentError("Figure.svg", "the specification has no $schema, data, mark or layers.");
     const view = new vega.View(vega.parse(lite.compile(this.spec).spec), { renderer: "none" });
     try {
       const svg = await view.toSVG();
@@ -83,7 +88,7 @@ export class Figure {
 
   /** One line that says what the figure shows. */
   toString(): string {
-    const { title } = this.spec;
+    const title = isSpec(this.spec) ? this.spec.title : undefined;
     const text = typeof title === "object" && "text" in title ? title.text : title;
     return typeof text === "string" ? `Figure: ${text}` : "Figure";
   }
@@ -104,4 +109,9 @@ export class Figure {
 /** Charts made of small images ask for crisp pixels, which Vega-Lite has no property for. */
 function isPixelated(spec: TopLevelSpec): boolean {
   return spec.usermeta?.pixelated === true;
+}
+
+/** Enough of a look to tell a specification from any object; Vega-Lite reports the rest. */
+function isSpec(spec: ChartSpec): spec is TopLevelSpec {
+  return ["$schema", "data", "mark", "layer", "hconcat", "vconcat", "concat", "facet"].some((key) => key in spec);
 }

@@ -30,7 +30,7 @@ export const palette = {
 export const fontFamily = "Helvetica Neue, Arial, Liberation Sans, DejaVu Sans, Noto Sans, sans-serif";
 
 /** Look shared by all charts. */
-export const theme: Config = {
+export const theme = {
   font: fontFamily,
   view: { stroke: null },
   title: {
@@ -68,7 +68,7 @@ export const theme: Config = {
   },
   line: { strokeWidth: 2, strokeJoin: "round" },
   mark: { color: palette.blue },
-};
+} as const satisfies Config;
 
 /** Top-level part of every specification. */
 export const base: Readonly<{ $schema: string; background: string; padding: number; config: Config }> = {

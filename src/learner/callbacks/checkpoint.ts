@@ -33,7 +33,7 @@ export interface CheckpointOptions {
  * const data = new TensorDataset(randn([8, 4]), randint(0, 2, [8]));
  * const dls = DataLoaders.fromDatasets(data, data, { batchSize: 4 });
  * const learn = new Learner(dls, new nn.Linear(4, 2), { loss: F.crossEntropy });
- * await learn.fit(2, { resume: "runs/mine", callbacks: [new Checkpoint("runs/mine", { everySteps: 1 })] });
+ * await learn.fit(2, { resume: "runs/every-step", callbacks: [new Checkpoint("runs/every-step", { everySteps: 1 })] });
  * learn.steps; // => 4
  */
 export class Checkpoint implements Callback {

@@ -22,7 +22,7 @@ export interface EpochRecord {
 
 /** Keeps what happened: the loss and hyper-parameters of every step, and figures of every epoch, over all fits. */
 export class Recorder implements Callback {
-  readonly order = 50;
+  readonly order = -15;
   readonly watches = true;
   /** One entry per epoch. */
   readonly records: EpochRecord[] = [];

@@ -1,5 +1,6 @@
-import { Figure } from "../figure.ts";
+import type { Figure } from "../figure.ts";
 import { base, type ChartOptions } from "../theme.ts";
+import { checked } from "./checked.ts";
 
 export interface BarChartOptions extends ChartOptions {
   /** Title of the value axis. Default "value". */
@@ -21,7 +22,7 @@ export function barChart(values: Readonly<Record<string, number>>, options: BarC
     text: Number.isFinite(value) ? String(Number(value.toPrecision(4))) : String(value),
   }));
   const y = { field: "label", type: "nominal", sort: null, title: null } as const;
-  return new Figure({
+  return checked({
     ...base,
     title,
     width,

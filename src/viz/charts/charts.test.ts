@@ -1,5 +1,5 @@
 import { parse, View as VegaView, type View, Warn } from "vega";
-import { compile } from "vega-lite";
+import { compile, type TopLevelSpec } from "vega-lite";
 import { describe, expect, test } from "vitest";
 import { ArgumentError, ShapeError } from "../../backend/errors.ts";
 import {
@@ -188,7 +188,7 @@ async function draw(figure: Figure): Promise<{ svg: string; warnings: string[] }
     if (!/^Infinite extent .*\[Infinity, -Infinity\]$/.test(text)) warnings.push(text);
     return logger;
   }
-  const { spec } = compile(figure.spec, { logger });
+  const { spec } = compile(checkedSpec(figure), { logger });
   const view: View = new VegaView(parse(spec), { renderer: "none", logLevel: Warn, logger });
   const svg = await view.toSVG();
   view.finalize();
@@ -203,4 +203,10 @@ function dataRows(figure: Figure): Record<string, unknown>[] {
     return value;
   });
   return rows;
+}
+
+/** The specification as the type it was checked against when it was made. */
+function checkedSpec(figure: Figure): TopLevelSpec {
+  const spec: TopLevelSpec = JSON.parse(JSON.stringify(figure.spec));
+  return spec;
 }

@@ -1,8 +1,9 @@
 import { ShapeError } from "../../backend/errors.ts";
-import { Figure } from "../figure.ts";
+import type { Figure } from "../figure.ts";
 import { colorize, pngUrl } from "../pixels.ts";
 import type { Numbers } from "../series.ts";
 import { base, type ChartOptions } from "../theme.ts";
+import { checked } from "./checked.ts";
 
 /** Histograms of a layer's activations over time. */
 export interface LayerHistograms {
@@ -31,7 +32,7 @@ const columnLimit = 400;
 export function colorDimChart(layers: readonly LayerHistograms[], options: ChartOptions = {}): Figure {
   const { title = "Activation histograms", width = 300, height = 160 } = options;
   const shown = layers.filter(({ histograms }) => histograms.length > 0 && histograms[0].length > 0);
-  return new Figure({
+  return checked({
     ...base,
     title,
     usermeta: { pixelated: true },

@@ -1,7 +1,8 @@
 import { ShapeError } from "../../backend/errors.ts";
-import { Figure } from "../figure.ts";
+import type { Figure } from "../figure.ts";
 import type { Numbers } from "../series.ts";
 import { base, type ChartOptions } from "../theme.ts";
+import { checked } from "./checked.ts";
 
 export interface ConfusionChartOptions extends ChartOptions {
   /** Names of the classes. Default 0, 1, 2, … */
@@ -56,7 +57,7 @@ export function confusionChart(counts: readonly Numbers[], options: ConfusionCha
     },
   } as const;
   const layer = n <= classesWithCounts ? [rectangles, text] : [rectangles];
-  return new Figure({ ...base, title, width, height, data: { values }, layer });
+  return checked({ ...base, title, width, height, data: { values }, layer });
 }
 
 function checkSquare(counts: readonly Numbers[], classes: readonly string[]): void {

@@ -1,6 +1,7 @@
-import { Figure } from "../figure.ts";
+import type { Figure } from "../figure.ts";
 import { linePoints, type Numbers } from "../series.ts";
 import { base, type ChartOptions, palette } from "../theme.ts";
+import { checked } from "./checked.ts";
 
 /** Learning rates that a rule picked from a finder run. */
 export interface FinderSuggestions {
@@ -74,7 +75,7 @@ export function finderChart({ lrs, losses, suggestions = {} }: FinderData, optio
       },
     },
   } as const;
-  return new Figure({ ...base, title, width, height, layer: marks.length > 0 ? [curve, suggested] : [curve] });
+  return checked({ ...base, title, width, height, layer: marks.length > 0 ? [curve, suggested] : [curve] });
 }
 
 /** Smallest loss to a little above the largest loss before it; undefined (all of the data) when none is finite. */

@@ -1,7 +1,8 @@
 import { ArgumentError } from "../../backend/errors.ts";
-import { Figure } from "../figure.ts";
+import type { Figure } from "../figure.ts";
 import { finiteRange, type Numbers } from "../series.ts";
 import { base, type ChartOptions } from "../theme.ts";
+import { checked } from "./checked.ts";
 
 export interface HistogramChartOptions extends ChartOptions {
   /** Number of bins of equal width, 1 to 10,000. Default 40. */
@@ -23,7 +24,7 @@ export function histogramChart(values: Numbers, options: HistogramChartOptions =
     throw new ArgumentError("histogramChart", `bins must be a whole number from 1 to 10,000, got ${bins}.`);
   }
   const { rows, skipped } = countBins(values, bins);
-  return new Figure({
+  return checked({
     ...base,
     title: skipped > 0 ? { text: title, subtitle: `${skipped} of ${values.length} values are not finite` } : title,
     width,

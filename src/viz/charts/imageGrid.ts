@@ -1,8 +1,9 @@
 import { ArgumentError, ShapeError } from "../../backend/errors.ts";
-import { Figure } from "../figure.ts";
+import type { Figure } from "../figure.ts";
 import { pngUrl, toByte } from "../pixels.ts";
 import type { Numbers } from "../series.ts";
 import { base, palette } from "../theme.ts";
+import { checked } from "./checked.ts";
 
 /** Pixels of several images of one size. */
 export interface ImageBatch {
@@ -62,7 +63,7 @@ export function imageGrid({ pixels, shape }: ImageBatch, options: ImageGridOptio
   }));
   const x = position("x", [0, columns * cellWidth], false);
   const y = position("y", [0, rows * cellHeight], true);
-  return new Figure({
+  return checked({
     ...base,
     ...(options.title === undefined ? {} : { title: options.title }),
     usermeta: { pixelated: longer < size },

@@ -1,6 +1,7 @@
-import { Figure } from "../figure.ts";
+import type { Figure } from "../figure.ts";
 import { linePoints, type Numbers } from "../series.ts";
 import { base, type ChartOptions } from "../theme.ts";
+import { checked } from "./checked.ts";
 
 /** A layer's name and a number per step. */
 export interface LayerSeries {
@@ -24,7 +25,7 @@ export interface LayerPanel {
  */
 export function layerLines(panels: readonly LayerPanel[], options: Required<ChartOptions>): Figure {
   const { title, width, height } = options;
-  return new Figure({
+  return checked({
     ...base,
     title,
     hconcat: panels.map(({ series, yTitle, format = "", domain }) => ({

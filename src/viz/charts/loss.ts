@@ -1,6 +1,7 @@
-import { Figure } from "../figure.ts";
+import type { Figure } from "../figure.ts";
 import { linePoints, type Numbers, type Point, smooth } from "../series.ts";
 import { base, type ChartOptions, palette } from "../theme.ts";
+import { checked } from "./checked.ts";
 
 export interface LossData {
   /** Training loss of each iteration. */
@@ -41,7 +42,7 @@ export function lossChart(data: LossData, options: LossChartOptions = {}): Figur
   const lines = lossLines(data, log, smoothing);
   // A logarithmic axis without any value has no place for its ticks.
   const isLog = log && lines.length > 0;
-  return new Figure({
+  return checked({
     ...base,
     title,
     width,

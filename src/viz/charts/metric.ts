@@ -1,6 +1,7 @@
-import { Figure } from "../figure.ts";
+import type { Figure } from "../figure.ts";
 import { linePoints, type Numbers } from "../series.ts";
 import { base, type ChartOptions } from "../theme.ts";
+import { checked } from "./checked.ts";
 
 export interface MetricChartOptions extends ChartOptions {
   /** Title of the vertical axis. Default "value". */
@@ -22,7 +23,7 @@ export function metricChart(metrics: Readonly<Record<string, Numbers>>, options:
   const values = names.flatMap((name) =>
     linePoints(metrics[name]).map(({ x, y }) => ({ x: x + firstEpoch, y, series: name })),
   );
-  return new Figure({
+  return checked({
     ...base,
     title,
     width,

@@ -1,6 +1,7 @@
-import { Figure } from "../figure.ts";
+import type { Figure } from "../figure.ts";
 import { linePoints, type Numbers } from "../series.ts";
 import { base, type ChartOptions } from "../theme.ts";
+import { checked } from "./checked.ts";
 
 /**
  * The course of hyper-parameters over the steps of a training run, a panel for each, two panels in a row.
@@ -12,7 +13,7 @@ import { base, type ChartOptions } from "../theme.ts";
 export function scheduleChart(hyperParameters: Readonly<Record<string, Numbers>>, options: ChartOptions = {}): Figure {
   const names = Object.keys(hyperParameters);
   const { title = "Schedule", width = names.length > 1 ? 320 : 560, height = 220 } = options;
-  return new Figure({
+  return checked({
     ...base,
     title,
     columns: 2,

@@ -2,6 +2,13 @@ import type { Options, SingleBar } from "cli-progress";
 import { terminal, warn } from "#platform";
 import { ArgumentError } from "../../backend/errors.ts";
 
+/** What a bar is drawn on: a Node stream, which is drawn on when it is a terminal. */
+export interface TerminalStream {
+  readonly isTTY?: boolean;
+  write(text: string): unknown;
+}
+
+/** How a progress bar looks. */
 export interface ProgressOptions {
   /** Number that means done, such as the batches of an epoch; 0 or more. */
   total: number;
@@ -10,7 +17,7 @@ export interface ProgressOptions {
   /** Leave the full bar on the screen after `stop`, instead of clearing its line. Default false. */
   keep?: boolean;
   /** Where to draw. Default stderr; nothing is drawn on a stream that is not a terminal. */
-  stream?: NonNullable<Options["stream"]>;
+  stream?: TerminalStream;
 }
 
 /** A progress bar; every method does nothing where there is no terminal. */
@@ -46,7 +53,7 @@ export async function startProgress(options: ProgressOptions): Promise<Progress>
   if (!(total >= 0 && Number.isFinite(total))) {
     throw new ArgumentError("startProgress", `total must be a number of 0 or more, got ${total}.`);
   }
-  if (!stream || !("isTTY" in stream) || stream.isTTY !== true) return hidden;
+  if (!stream || !isTerminal(stream)) return hidden;
   const bar = await loadBar({
     stream,
     format: `${label && `${label} `}{bar} {value}/{total} {eta_formatted}{values}`,
@@ -103,6 +110,11 @@ class ThrottledProgress implements Progress {
 }
 
 let missingWasReported = false;
+
+/** Node's terminals are streams, of which a caller need only show the part above. */
+function isTerminal(stream: TerminalStream | NodeJS.WritableStream): stream is NonNullable<Options["stream"]> {
+  return "isTTY" in stream && stream.isTTY === true;
+}
 
 async function loadBar(options: Options): Promise<SingleBar | undefined> {
   try {
