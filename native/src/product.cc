@@ -3,8 +3,6 @@
 #include <omp.h>
 
 #include <algorithm>
-#include <chrono>
-#include <unordered_map>
 #include <vector>
 
 #include "signals.h"
@@ -16,7 +14,10 @@ namespace {
 
 constexpr int64_t kLanes = 16;         // floats of the widest registers
 constexpr double kPartWork = 2.4e6;    // operations worth a part of their own
-constexpr double kOwnThreads = 4e8;    // from here on oneDNN cuts the work up itself
+// Below this a product stays on the calling thread: waking another one and waiting for it costs about what it saves when
+// the machine is idle, and many times the product when it is not.
+constexpr double kParallelProduct = 2e7;
+constexpr double kOwnThreads = 4e8;  // from here on oneDNN cuts the work up itself
 constexpr int64_t kMostParts = 8;
 
 // Share of the lanes that compute something when `size` elements fill whole registers.
@@ -68,45 +69,12 @@ Cut cutOf(int64_t m, int64_t n, int64_t k) {
   return {(longest + step - 1) / step, step, m >= n};
 }
 
-// Whether a product of some size is better run by one thread or by several is measured as we go: on an idle machine
-// several win, beside other work waiting for a thread that was put aside costs many times the product.
-struct Timing {
-  double seconds[2] = {0, 0};  // one thread, several
-  int64_t calls = 0;
-  int64_t every = 32;  // calls between two looks at the slower way
-
-  bool several() const {
-    if (calls < 8) return calls % 2 == 1;
-    const bool better = seconds[1] < seconds[0];
-    return calls % every == 0 ? !better : better;
-  }
-  void note(bool many, double time) {
-    double& known = seconds[many];
-    known = calls < 2 ? time : known + 0.3 * (std::min(time, 8 * std::max(known, 1e-6)) - known);
-    calls++;
-    if (calls % every == 1 && calls > 8) {  // a hopeless way is looked at more and more rarely
-      const double ratio = std::max(seconds[0], seconds[1]) / std::max(1e-9, std::min(seconds[0], seconds[1]));
-      every = ratio > 2 ? std::min<int64_t>(every * 2, 4096) : 32;
-    }
-  }
-};
-
-Timing& timingOf(int64_t m, int64_t n, int64_t k) {
-  static thread_local std::unordered_map<uint64_t, Timing> timings;
-  if (timings.size() > 512) timings.clear();
-  return timings[(uint64_t(m) * 1000003u + uint64_t(n)) * 1000003u + uint64_t(k)];
-}
-
-double now() {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
-}
-
 }  // namespace
 
 dnnl_status_t product(const Matrix& a, const Matrix& b, int64_t m, int64_t n, int64_t k, float beta, float* out, int64_t lead) {
   const SignalsHeld held;
-  if (omp_in_parallel()) return part(a, b, m, n, k, beta, out, lead);
-  if (2.0 * m * n * k >= kOwnThreads) return sgemm(a, b, m, n, k, beta, out, lead);
+  const double work = 2.0 * m * n * k;
+  if (work >= kOwnThreads && !omp_in_parallel()) return sgemm(a, b, m, n, k, beta, out, lead);
   const Cut cut = cutOf(m, n, k);
   dnnl_status_t status = dnnl_success;
   const auto run = [&](int64_t i) {
@@ -116,24 +84,13 @@ dnnl_status_t product(const Matrix& a, const Matrix& b, int64_t m, int64_t n, in
     if (mine != dnnl_success) status = mine;
   };
   const int threads = int(std::min<int64_t>(omp_get_max_threads(), cut.parts));
-  const auto alone = [&] {
+  if (threads < 2 || work < kParallelProduct || omp_in_parallel()) {
     const OneThread one;
     for (int64_t i = 0; i < cut.parts; i++) run(i);
-  };
-  if (threads < 2) {
-    alone();
-    return status;
-  }
-  Timing& timing = timingOf(m, n, k);
-  const bool many = timing.several();
-  const double start = now();
-  if (many) {
+  } else {
 #pragma omp parallel for schedule(dynamic, 1) num_threads(threads)
     for (int64_t i = 0; i < cut.parts; i++) run(i);
-  } else {
-    alone();
   }
-  timing.note(many, now() - start);
   return status;
 }
 

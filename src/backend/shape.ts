@@ -109,10 +109,10 @@ export function normalizeAxis(operation: string, axis: number, rank: number): nu
  */
 export function normalizeAxes(operation: string, axes: number | readonly number[] | undefined, rank: number): number[] {
   if (axes === undefined) return Array.from({ length: rank }, (_, i) => i);
-  const list = typeof axes === "number" ? [axes] : axes;
-  const normal = list.map((axis) => normalizeAxis(operation, axis, rank)).filter((axis) => axis < rank);
-  if (new Set(normal).size !== normal.length) {
-    throw new ArgumentError(operation, `an axis is named twice in [${list}].`);
+  if (typeof axes === "number") return rank === 0 ? normalizeAxes(operation, [axes], 0) : [normalizeAxis(operation, axes, rank)];
+  const normal = axes.map((axis) => normalizeAxis(operation, axis, rank)).filter((axis) => axis < rank);
+  if (normal.length > 1 && new Set(normal).size !== normal.length) {
+    throw new ArgumentError(operation, `an axis is named twice in [${axes}].`);
   }
   return normal.sort((a, b) => a - b);
 }
