@@ -135,6 +135,11 @@ function shaped(losses: Tensor, targets: Tensor, reduction: Reduction): Tensor {
 function countOf(targets: Tensor, ignoreIndex: number): number {
   const count = targets.numel();
   if (count === 0) return 0;
+  if (count <= 1024) {
+    let counted = 0; // so few are counted here sooner than by a kernel
+    for (const target of targets.toTypedArray()) if (target !== ignoreIndex) counted++;
+    return counted;
+  }
   if (ignoreIndex < 0 && (targets.dtype !== "int32" || targets.amin().item() >= 0)) return count;
   return targets.to("int32").ne(ignoreIndex).sum().item();
 }
