@@ -1,5 +1,5 @@
 /** Single operations: a matrix product, a fused elementwise function, an optimizer step. */
-import { F, noGrad, optim, randn, type Tensor } from "kindling";
+import { elementwise, expr, noGrad, optim, randn, type Tensor } from "kindling";
 import type { AdamWork, ElementwiseWork, GemmWork } from "../workloads.ts";
 import { type Prepared, repeated } from "./prepared.ts";
 
@@ -13,9 +13,15 @@ export function prepareGemm({ size }: GemmWork): Prepared {
 
 export function prepareElementwise({ size, a, b }: ElementwiseWork): Prepared {
   const x = randn([size], { requiresGrad: true });
+  // One expression, fused forward and backward: how kindling wants such chains written. PyTorch runs its three operations.
+  const { add, erf, mul } = expr;
+  const scaledGelu = elementwise("scaledGelu", 3, (v, scale, shift) => {
+    const u = add(mul(v, scale), shift);
+    return mul(mul(0.5, u), add(1, erf(mul(u, Math.SQRT1_2))));
+  });
   return repeated(() => {
     x.grad = undefined;
-    F.gelu(x.mul(a).add(b)).sum().backward();
+    scaledGelu(x, a, b).sum().backward();
   });
 }
 
