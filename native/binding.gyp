@@ -61,6 +61,7 @@
         "src/pool.cc",
         "src/program.cc",
         "src/reduce.cc",
+        "src/smallMaps.cc",
         "src/space.cc",
         "src/winograd.cc",
       ],

@@ -4,6 +4,7 @@
 #include "kernels.h"
 #include "primitives.h"
 #include "signals.h"
+#include "smallMaps.h"
 #include "threads.h"
 #include "winograd.h"
 
@@ -202,7 +203,7 @@ Primitives::Key keyOf(const Problem& p, Kind kind) {
 
 // The problem as Winograd's algorithm takes it: 3×3 kernels at stride 1, padded by at most 2.
 bool asWinograd(const Problem& p, Kind kind, Winograd& w) {
-  if (p.windows.axes != 2 || p.groups != 1 || (kind == Weight && p.hasBias)) return false;
+  if (p.windows.axes != 2 || p.groups != 1) return false;
   const Along &y = p.windows.spatial(0), &x = p.windows.spatial(1);
   for (const Along* a : {&y, &x}) {
     if (a->kernel != 3 || a->stride != 1 || a->dilation != 1 || a->before > 2) return false;
@@ -227,9 +228,62 @@ void runWinograd(Context& context, const Problem& p, Kind kind, const Winograd& 
   }
 }
 
-void run(Context& context, const Problem& p, Kind kind) {
+// The problem as products of small maps take it.
+bool asSmallMaps(const Problem& p, SmallMaps& m) {
+  if (p.windows.axes != 2 || p.groups != 1) return false;
+  const Along &y = p.windows.spatial(0), &x = p.windows.spatial(1);
+  if (y.dilation != 1 || x.dilation != 1) return false;
+  m = {p.x.size[0], y.size, x.size, p.x.size[1], y.places, x.places, p.y.size[1],
+       y.kernel, x.kernel, y.stride, x.stride, y.before, x.before};
+  return m.pays();
+}
+
+void runSmallMaps(Context& context, const Problem& p, Kind kind, const SmallMaps& m) {
+  char* scratch = context.dnn().scratch(m.bytes(kind == Weight));
+  float *x = p.x.as<float>(), *y = p.y.as<float>(), *weight = p.weight.as<float>();
+  if (kind == Forward) {
+    m.forward(x, weight, p.hasBias ? p.bias.as<float>() : nullptr, y, scratch);
+  } else if (kind == Data) {
+    m.data(y, weight, x, scratch);
+  } else {
+    m.weights(x, y, weight, scratch);
+  }
+}
+
+// The gradient for the bias: sums over all positions, in float over blocks and in double over these.
+void sumPositions(const View& y, float* bias) {
+  constexpr int64_t kBlock = 64;
+  const int64_t c = y.size[1], rows = y.elements() / c;
+  std::vector<double> total(c, 0.0);
+  std::vector<float> block(c);
+  const float* row = y.as<float>();
+  for (int64_t first = 0; first < rows; first += kBlock) {
+    std::fill(block.begin(), block.end(), 0.0f);
+    for (int64_t i = first; i < std::min(rows, first + kBlock); i++, row += c) {
+      for (int64_t j = 0; j < c; j++) block[j] += row[j];
+    }
+    for (int64_t j = 0; j < c; j++) total[j] += block[j];
+  }
+  for (int64_t j = 0; j < c; j++) bias[j] = static_cast<float>(total[j]);
+}
+
+// Whether one of the addon's own algorithms took the problem.
+bool runOwn(Context& context, const Problem& p, Kind kind) {
   Winograd w;
-  if (asWinograd(p, kind, w)) return runWinograd(context, p, kind, w);
+  SmallMaps m;
+  if (asWinograd(p, kind, w)) {
+    runWinograd(context, p, kind, w);
+  } else if (asSmallMaps(p, m)) {
+    runSmallMaps(context, p, kind, m);
+  } else {
+    return false;
+  }
+  if (kind == Weight && p.hasBias) sumPositions(p.y, p.bias.as<float>());
+  return true;
+}
+
+void run(Context& context, const Problem& p, Kind kind) {
+  if (runOwn(context, p, kind)) return;
   Primitives& primitives = context.dnn();
   ConvEntry& e = primitives.find<ConvEntry>(keyOf(p, kind), [&] { return makeEntry(primitives.engine, p, kind); });
   char* scratch = primitives.scratch(e.weightBytes + e.scratchBytes);

@@ -5,6 +5,7 @@
 #include "winograd.h"
 
 #include <algorithm>
+#include <cstdlib>
 #include <cstring>
 #include <vector>
 
@@ -211,6 +212,8 @@ int64_t roundUp(int64_t n, int64_t step) { return (n + step - 1) / step * step; 
 }  // namespace
 
 bool Winograd::pays() const {
+  static const char* const setting = std::getenv("KINDLING_WINOGRAD");
+  if (setting != nullptr && std::strcmp(setting, "0") == 0) return false;
   if (in % kLanes != 0 || out % kLanes != 0 || in < 32 || out < 32) return false;
   const int64_t wasted = tiles() * 16 - batch * outHeight * outWidth;  // parts of tiles outside the image
   return tiles() >= 64 && wasted * 3 <= tiles() * 16;

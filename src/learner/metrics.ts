@@ -93,7 +93,12 @@ export function averaged(fn: BatchMetric): Metric {
  */
 export function accuracy(preds: Tensor, targets: Tensor, options: TwoClassOptions = {}): number {
   const wanted = targets.toTypedArray();
-  const plain = preds.rank === 2 && targets.rank === 1 && preds.shape[0] === wanted.length && preds.numel() <= 1 << 16;
+  const plain =
+    preds.rank === 2 &&
+    targets.rank === 1 &&
+    preds.shape[0] === wanted.length &&
+    preds.numel() > 0 &&
+    preds.numel() <= 1 << 16;
   const best =
     plain && options.threshold === undefined && (options.axis ?? 1) === 1
       ? largestOfRows(preds)

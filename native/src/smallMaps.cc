@@ -1,0 +1,201 @@
+#include "smallMaps.h"
+
+#include <omp.h>
+
+#include <algorithm>
+#include <cstring>
+#include <vector>
+
+namespace kindling {
+
+namespace {
+
+constexpr int kLanes = 16;
+// Rows and vectors of columns that are computed together: as many sums as there are registers for.
+#ifdef __AVX512F__
+constexpr int kRows = 8, kWide = 2;
+#else
+constexpr int kRows = 4, kWide = 1;
+#endif
+constexpr int64_t kPanel = kWide * kLanes;
+
+typedef float Vec __attribute__((vector_size(kLanes * sizeof(float))));
+
+inline void load(Vec& v, const float* p) { std::memcpy(&v, p, sizeof(v)); }
+inline void store(const Vec& v, float* p) { std::memcpy(p, &v, sizeof(v)); }
+
+// One of several products that add up: rows of a and of b begin here.
+struct Part {
+  const float *a, *b;
+};
+
+// How elements of all parts lie: a's rows and steps, b's steps, and the number of steps.
+struct Steps {
+  int64_t aRow, aStep, bStep, count;
+};
+
+// c[kHigh × 16·kVectors] = the sum of all parts, plus `shift` for each column if there is one.
+template <int kHigh, int kVectors>
+inline void tile(const std::vector<Part>& parts, int64_t aOffset, const Steps& steps, const float* shift, float* c,
+                 int64_t cRow) {
+  Vec sums[kHigh][kVectors];
+  for (int j = 0; j < kVectors; j++) {
+    Vec start{};
+    if (shift != nullptr) load(start, shift + j * kLanes);
+    for (int i = 0; i < kHigh; i++) sums[i][j] = start;
+  }
+  for (const Part& part : parts) {
+    const float *a = part.a + aOffset, *b = part.b;
+    for (int64_t p = 0; p < steps.count; p++, a += steps.aStep, b += steps.bStep) {
+      Vec columns[kVectors];
+      for (int j = 0; j < kVectors; j++) load(columns[j], b + j * kLanes);
+      for (int i = 0; i < kHigh; i++) {
+        for (int j = 0; j < kVectors; j++) sums[i][j] += a[i * steps.aRow] * columns[j];
+      }
+    }
+  }
+  for (int i = 0; i < kHigh; i++) {
+    for (int j = 0; j < kVectors; j++) store(sums[i][j], c + i * cRow + j * kLanes);
+  }
+}
+
+// The same for any number of rows.
+template <int kVectors>
+void tiles(int64_t rows, const std::vector<Part>& parts, const Steps& steps, const float* shift, float* c,
+           int64_t cRow) {
+  int64_t i = 0;
+  for (; i + kRows <= rows; i += kRows) tile<kRows, kVectors>(parts, i * steps.aRow, steps, shift, c + i * cRow, cRow);
+  for (; i + 4 <= rows; i += 4) tile<4, kVectors>(parts, i * steps.aRow, steps, shift, c + i * cRow, cRow);
+  for (; i < rows; i++) tile<1, kVectors>(parts, i * steps.aRow, steps, shift, c + i * cRow, cRow);
+}
+
+void tiles(int64_t width, int64_t rows, const std::vector<Part>& parts, const Steps& steps, const float* shift,
+           float* c, int64_t cRow) {
+  const auto run = width == kPanel ? tiles<kWide> : tiles<1>;
+  run(rows, parts, steps, shift, c, cRow);
+}
+
+// Calls run(first column, number of columns, scratch of this thread) for panels of columns on all threads.
+template <class Run>
+void eachPanel(int64_t columns, float* scratch, int64_t perThread, Run&& run) {
+  const int64_t panels = (columns + kPanel - 1) / kPanel;
+#pragma omp parallel for schedule(dynamic, 1)
+  for (int64_t panel = 0; panel < panels; panel++) {
+    const int64_t first = panel * kPanel;
+    // Columns come in whole vectors; the last panel may be narrower.
+    for (int64_t at = first, end = std::min(columns, first + kPanel); at < end;) {
+      const int64_t width = end - at == kPanel ? kPanel : kLanes;
+      run(at, width, scratch + omp_get_thread_num() * perThread);
+      at += width;
+    }
+  }
+}
+
+}  // namespace
+
+bool SmallMaps::pays() const {
+  if (in % kLanes != 0 || out % kLanes != 0 || in * out < 1024 || batch < 8) return false;
+  return taps() > 1 && outHeight * outWidth <= 16 && height * width <= 64;
+}
+
+size_t SmallMaps::bytes(bool forWeights) const {
+  const int64_t own = taps() * kPanel * (forWeights ? in : std::max(in, out));
+  const int64_t packed = forWeights ? batch * outHeight * outWidth * kPanel : 0;
+  return sizeof(float) * static_cast<size_t>((own + packed) * omp_get_max_threads());
+}
+
+void SmallMaps::forward(const float* x, const float* w, const float* bias, float* y, char* scratch) const {
+  const int64_t all = taps();
+  eachPanel(out, reinterpret_cast<float*>(scratch), all * kPanel * std::max(in, out),
+            [&](int64_t o, int64_t lanes, float* u) {
+    // u[tap][in][lanes]
+    for (int64_t half = 0; half < lanes; half += kLanes) {
+      for (int64_t c = 0; c < in; c++) {
+        for (int64_t t = 0; t < all; t++) {
+          float* to = u + (t * in + c) * lanes + half;
+          const float* from = w + ((o + half) * in + c) * all + t;
+          for (int j = 0; j < kLanes; j++) to[j] = from[j * in * all];
+        }
+      }
+    }
+    std::vector<Part> parts;
+    const Steps steps{height * width * in, 1, lanes, in};
+    for (int64_t oy = 0; oy < outHeight; oy++) {
+      for (int64_t ox = 0; ox < outWidth; ox++) {
+        parts.clear();
+        for (int64_t t = 0; t < all; t++) {
+          const int64_t iy = under(oy, t / kernelWidth, strideDown, top, height);
+          const int64_t ix = under(ox, t % kernelWidth, strideAcross, left, width);
+          if (iy >= 0 && ix >= 0) parts.push_back({x + (iy * width + ix) * in, u + t * in * lanes});
+        }
+        tiles(lanes, batch, parts, steps, bias == nullptr ? nullptr : bias + o, y + (oy * outWidth + ox) * out + o,
+              outHeight * outWidth * out);
+      }
+    }
+  });
+}
+
+void SmallMaps::data(const float* y, const float* w, float* x, char* scratch) const {
+  const int64_t all = taps();
+  eachPanel(in, reinterpret_cast<float*>(scratch), all * kPanel * std::max(in, out),
+            [&](int64_t c, int64_t lanes, float* u) {
+    // u[tap][out][lanes]
+    for (int64_t o = 0; o < out; o++) {
+      const float* from = w + (o * in + c) * all;
+      for (int64_t t = 0; t < all; t++) {
+        float* to = u + (t * out + o) * lanes;
+        for (int64_t j = 0; j < lanes; j++) to[j] = from[j * all + t];
+      }
+    }
+    std::vector<std::vector<Part>> parts(height * width);
+    for (int64_t t = 0; t < all; t++) {
+      for (int64_t oy = 0; oy < outHeight; oy++) {
+        for (int64_t ox = 0; ox < outWidth; ox++) {
+          const int64_t iy = under(oy, t / kernelWidth, strideDown, top, height);
+          const int64_t ix = under(ox, t % kernelWidth, strideAcross, left, width);
+          if (iy < 0 || ix < 0) continue;
+          parts[iy * width + ix].push_back({y + (oy * outWidth + ox) * out, u + t * out * lanes});
+        }
+      }
+    }
+    const Steps steps{outHeight * outWidth * out, 1, lanes, out};
+    for (int64_t pixel = 0; pixel < height * width; pixel++) {
+      tiles(lanes, batch, parts[pixel], steps, nullptr, x + pixel * in + c, height * width * in);
+    }
+  });
+}
+
+void SmallMaps::weights(const float* x, const float* y, float* w, char* scratch) const {
+  const int64_t all = taps(), pixels = outHeight * outWidth;
+  eachPanel(out, reinterpret_cast<float*>(scratch), (all * in + batch * pixels) * kPanel,
+            [&](int64_t o, int64_t lanes, float* sums) {
+    // The panel's columns of y lie together, so that all of them stay in the first cache.
+    float* columns = sums + all * in * kPanel;  // [pixel][batch][lanes]
+    for (int64_t n = 0; n < batch; n++) {
+      for (int64_t pixel = 0; pixel < pixels; pixel++) {
+        std::memcpy(columns + (pixel * batch + n) * lanes, y + (n * pixels + pixel) * out + o, lanes * sizeof(float));
+      }
+    }
+    std::vector<Part> parts;
+    const Steps steps{1, height * width * in, lanes, batch};
+    for (int64_t t = 0; t < all; t++) {
+      parts.clear();
+      for (int64_t pixel = 0; pixel < pixels; pixel++) {
+        const int64_t iy = under(pixel / outWidth, t / kernelWidth, strideDown, top, height);
+        const int64_t ix = under(pixel % outWidth, t % kernelWidth, strideAcross, left, width);
+        if (iy >= 0 && ix >= 0) parts.push_back({x + (iy * width + ix) * in, columns + pixel * batch * lanes});
+      }
+      tiles(lanes, in, parts, steps, nullptr, sums + t * in * lanes, lanes);
+    }
+    for (int64_t half = 0; half < lanes; half += kLanes) {
+      for (int64_t c = 0; c < in; c++) {
+        for (int j = 0; j < kLanes; j++) {
+          float* to = w + ((o + half + j) * in + c) * all;
+          for (int64_t t = 0; t < all; t++) to[t] = sums[(t * in + c) * lanes + half + j];
+        }
+      }
+    }
+  });
+}
+
+}  // namespace kindling

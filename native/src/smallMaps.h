@@ -1,0 +1,37 @@
+// Convolutions of small images with many channels, as matrix products tap by tap. Most of the time of such layers goes
+// into the weights, and of a 3×3 kernel on a 2×2 image five taps of nine always look at padding: those are left out.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace kindling {
+
+// Geometry of a convolution of channels-last images.
+struct SmallMaps {
+  int64_t batch, height, width, in;    // of x
+  int64_t outHeight, outWidth, out;    // of y
+  int64_t kernelHeight, kernelWidth, strideDown, strideAcross, top, left;
+
+  int64_t taps() const { return kernelHeight * kernelWidth; }
+  // Whether it is faster than oneDNN, by measurement.
+  bool pays() const;
+  // Bytes of scratch memory, of the gradient for the weights or of the other two.
+  size_t bytes(bool forWeights) const;
+
+  // y = x ∗ w + bias; w is [out, in, kernelHeight, kernelWidth], bias may be null.
+  void forward(const float* x, const float* w, const float* bias, float* y, char* scratch) const;
+  // x = gradient for the input, from y, the gradient of the result.
+  void data(const float* y, const float* w, float* x, char* scratch) const;
+  // w = gradient for the weights.
+  void weights(const float* x, const float* y, float* w, char* scratch) const;
+
+ private:
+  // The position under tap `k` of the window at `place` on one axis; negative outside the image.
+  static int64_t under(int64_t place, int64_t k, int64_t stride, int64_t before, int64_t size) {
+    const int64_t at = place * stride - before + k;
+    return at < size ? at : -1;
+  }
+};
+
+}  // namespace kindling
