@@ -58,9 +58,9 @@ function experiment(row: Row): Experiment {
 const rise = new ParamScheduler({ lr: combineScheds([0.5, 0.5], [schedCos(0.2, 1), schedCos(1, 0.1)]) });
 
 /**
- * The source has a band for the 8 epochs only; with high rates and no schedule a single epoch may dip far. GeneralRelu at
- * 0.9 is on the edge: from the start and the batches of seed 43, PyTorch 1.13 diverges at the same step, its losses equal
- * to ours until then.
+ * The source has a band for the 8 epochs only. Rates near 1 are on the edge: a batch may blow the loss up, for good or for an
+ * epoch. Twenty seeds of `E-uniform` in PyTorch 1.13 ended at .956 to .983, four below .978; from our weights and batches
+ * before seed 43 of it and of `E-general` diverges, PyTorch diverges too, its losses ours to four digits until then.
  */
 const rows: readonly Row[] = [
   {
@@ -114,7 +114,8 @@ const rows: readonly Row[] = [
     schedule: rise,
     epochs: 8,
     published: ".8952 .9407 .9660 .9567 .9778 .9769 .9809 .9822",
-    checks: [atLeast("accuracy", 0.978)],
+    checks: [typically("accuracy", 0.978)],
+    seeds: seedsUpTo(10),
   },
 ];
 

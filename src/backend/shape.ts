@@ -109,7 +109,8 @@ export function normalizeAxis(operation: string, axis: number, rank: number): nu
  */
 export function normalizeAxes(operation: string, axes: number | readonly number[] | undefined, rank: number): number[] {
   if (axes === undefined) return Array.from({ length: rank }, (_, i) => i);
-  if (typeof axes === "number") return rank === 0 ? normalizeAxes(operation, [axes], 0) : [normalizeAxis(operation, axes, rank)];
+  if (typeof axes === "number")
+    return rank === 0 ? normalizeAxes(operation, [axes], 0) : [normalizeAxis(operation, axes, rank)];
   const normal = axes.map((axis) => normalizeAxis(operation, axis, rank)).filter((axis) => axis < rank);
   if (normal.length > 1 && new Set(normal).size !== normal.length) {
     throw new ArgumentError(operation, `an axis is named twice in [${axes}].`);

@@ -71,9 +71,9 @@ export const theme = {
 } as const satisfies Config;
 
 /** Top-level part of every specification. */
-export const base: Readonly<{ $schema: string; background: string; padding: number; config: Config }> = {
+export const base = {
   $schema: "https://vega.github.io/schema/vega-lite/v6.json",
   background: "white",
   padding: 12,
   config: theme,
-};
+} as const;
