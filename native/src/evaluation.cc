@@ -2,6 +2,7 @@
 
 #include <cstdlib>
 #include <new>
+#include <type_traits>
 
 namespace kindling {
 
@@ -108,6 +109,13 @@ void Evaluation<T>::plan(const double* scalars) {
         kinds_[i] = std::max(kinds_[a], std::max(kinds_[b], kinds_[c]));
         const unsigned mask = (kinds_[a] != Kind::Block ? 1u : 0u) | (kinds_[b] != Kind::Block ? 2u : 0u) |
                               (kinds_[c] != Kind::Block ? 4u : 0u);
+        if constexpr (std::is_same_v<T, float>) {
+          if (program_->isJoined[i] && kinds_[i] == Kind::Block) break;  // computed where it is used
+          if (const int product = program_->joins[i]; product >= 0 && kinds_[product] == Kind::Block) {
+            steps_.push_back(joinedStep(i, product));
+            break;
+          }
+        }
         const Step planned{loopFor<T>(step.index, kinds_[i] == Kind::Block ? mask : 0), i, a, b, c};
         if (kinds_[i] == Kind::Block) {
           steps_.push_back(planned);
@@ -119,6 +127,21 @@ void Evaluation<T>::plan(const double* scalars) {
       }
     }
   }
+}
+
+// A sum or difference together with the product that goes into it. In float only: int32 is computed in double and must
+// be rounded after the product as the definition does it.
+template <class T>
+typename Evaluation<T>::Step Evaluation<T>::joinedStep(int position, int product) const {
+  const Instruction& step = program_->code[position];
+  const bool first = step.args[0] == product;
+  const int a = program_->code[product].args[0], b = program_->code[product].args[1], c = step.args[first ? 1 : 0];
+  const Fused form = step.index == static_cast<int>(Op::Add) ? Fused::Add : first ? Fused::Sub : Fused::SubFrom;
+  const unsigned mask = (kinds_[a] != Kind::Block ? 1u : 0u) | (kinds_[b] != Kind::Block ? 2u : 0u) |
+                        (kinds_[c] != Kind::Block ? 4u : 0u);
+  Loop<T> loop = nullptr;
+  if constexpr (std::is_same_v<T, float>) loop = fusedLoop(form, mask);
+  return {loop, position, a, b, c};
 }
 
 // An output may be written by its call if it is packed, of our type, wanted once, and no later step still reads an

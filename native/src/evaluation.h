@@ -41,6 +41,7 @@ class Evaluation {
     int to, a, b, c;
   };
 
+  Step joinedStep(int position, int product) const;
   void chooseReadings();
   void plan(const double* scalars);
   void chooseWritings();

@@ -164,6 +164,28 @@ void power(T* dst, const T* a, const T* b, const T*, int64_t n) {
   for (int64_t i = 0; i < n; i++) dst[i] = std::pow(UniformA ? a0 : a[i], UniformB ? b0 : b[i]);
 }
 
+template <Fused kForm, bool UniformA, bool UniformB, bool UniformC>
+void fused(float* dst, const float* a, const float* b, const float* c, int64_t n) {
+  const float a0 = *a, b0 = *b, c0 = *c;
+#pragma GCC ivdep
+  for (int64_t i = 0; i < n; i++) {
+    const float x = UniformA ? a0 : a[i], y = UniformB ? b0 : b[i], z = UniformC ? c0 : c[i];
+    dst[i] = kForm == Fused::Add ? x * y + z : kForm == Fused::Sub ? x * y - z : z - x * y;
+  }
+}
+
+template <Fused kForm>
+Loop<float> pickFused(unsigned mask) {
+  switch (mask & 7) {
+    case 1: return fused<kForm, true, false, false>;
+    case 2: return fused<kForm, false, true, false>;
+    case 4: return fused<kForm, false, false, true>;
+    case 5: return fused<kForm, true, false, true>;
+    case 6: return fused<kForm, false, true, true>;
+    default: return fused<kForm, false, false, false>;
+  }
+}
+
 template <class F, class T>
 Loop<T> pickBinary(unsigned mask) {
   switch (mask & 3) {
@@ -235,6 +257,16 @@ Loop<T> loopFor(int op, unsigned mask) {
     case Op::Equal: return pickBinary<Equal, T>(mask);
     case Op::Atan2: return pickBinary<Atan2, T>(mask);
     case Op::Where: return pickWhere<T>(mask);
+  }
+  return nullptr;
+}
+
+// The product is a block: of a and b, one at most is uniform.
+Loop<float> fusedLoop(Fused form, unsigned mask) {
+  switch (form) {
+    case Fused::Add: return pickFused<Fused::Add>(mask);
+    case Fused::Sub: return pickFused<Fused::Sub>(mask);
+    case Fused::SubFrom: return pickFused<Fused::SubFrom>(mask);
   }
   return nullptr;
 }

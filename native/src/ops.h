@@ -23,4 +23,8 @@ using Loop = void (*)(T* dst, const T* a, const T* b, const T* c, int64_t n);
 template <class T>
 Loop<T> loopFor(int op, unsigned uniformMask);
 
+// A product joined with the sum or difference it goes into: one pass over the blocks less.
+enum class Fused : int { Add, Sub, SubFrom };  // a·b + c, a·b − c, c − a·b
+Loop<float> fusedLoop(Fused form, unsigned uniformMask);
+
 }  // namespace kindling

@@ -43,53 +43,95 @@ struct Pooling {
   int64_t elements() const { return batch * windows.along[0].size * windows.along[1].size * windows.along[2].size; }
 };
 
-// Walks numbered positions of [batch, a, b, c].
+// Walks numbered positions of [batch, a, b, c]; divisions cost more than the work on a few channels.
 struct Position {
   int64_t n, at[3];
 
-  Position(int64_t index, int64_t s0, int64_t s1, int64_t s2)
-      : n(index / (s0 * s1 * s2)), at{index / (s1 * s2) % s0, index / s2 % s1, index % s2} {}
+  Position(int64_t index, const int64_t* size)
+      : n(index / (size[0] * size[1] * size[2])),
+        at{index / (size[1] * size[2]) % size[0], index / size[2] % size[1], index % size[2]} {}
+
+  void next(const int64_t* size) {
+    for (int axis = 2; axis >= 0; axis--) {
+      if (++at[axis] < size[axis]) return;
+      at[axis] = 0;
+    }
+    n++;
+  }
 };
 
-// Calls visit(position in the image) for the elements of a window; position counts elements of one channel, row-major.
-template <class Visit>
-inline void eachInside(const Along* along, const int64_t* place, Visit&& visit) {
-  const Range r0 = tapsInside(along[0], place[0]);
-  const Range r1 = tapsInside(along[1], place[1]);
-  const Range r2 = tapsInside(along[2], place[2]);
-  for (int64_t i = r0.first; i < r0.last; i++) {
-    const int64_t p0 = place[0] * along[0].stride - along[0].before + i * along[0].dilation;
-    for (int64_t j = r1.first; j < r1.last; j++) {
-      const int64_t p1 = p0 * along[1].size + place[1] * along[1].stride - along[1].before + j * along[1].dilation;
-      for (int64_t k = r2.first; k < r2.last; k++) {
-        visit(p1 * along[2].size + place[2] * along[2].stride - along[2].before + k * along[2].dilation);
+// For each position on one side of an axis, those on the other side that have to do with it.
+struct Partners {
+  std::vector<int64_t> start{0}, list;
+
+  // The elements under each window.
+  static Partners ofPlaces(const Along& a) {
+    Partners result;
+    for (int64_t place = 0; place < a.places; place++) {
+      const Range taps = tapsInside(a, place);
+      for (int64_t k = taps.first; k < taps.last; k++) result.list.push_back(place * a.stride - a.before + k * a.dilation);
+      result.start.push_back(static_cast<int64_t>(result.list.size()));
+    }
+    return result;
+  }
+
+  // The windows over each element.
+  static Partners ofElements(const Along& a) {
+    Partners result;
+    for (int64_t element = 0; element < a.size; element++) {
+      for (int64_t tap = 0; tap < a.kernel; tap++) {
+        const int64_t reach = element + a.before - tap * a.dilation;
+        if (reach < 0) break;
+        if (reach % a.stride == 0 && reach / a.stride < a.places) result.list.push_back(reach / a.stride);
+      }
+      result.start.push_back(static_cast<int64_t>(result.list.size()));
+    }
+    return result;
+  }
+};
+
+// The partners along all three axes.
+struct PartnerGrid {
+  Partners along[3];
+  int64_t size[3];   // of the side that is walked
+  int64_t other[3];  // of the other
+
+  static PartnerGrid ofPlaces(const Windows& w) {
+    PartnerGrid grid;
+    for (int i = 0; i < 3; i++) {
+      grid.along[i] = Partners::ofPlaces(w.along[i]);
+      grid.size[i] = w.along[i].places;
+      grid.other[i] = w.along[i].size;
+    }
+    return grid;
+  }
+
+  static PartnerGrid ofElements(const Windows& w) {
+    PartnerGrid grid;
+    for (int i = 0; i < 3; i++) {
+      grid.along[i] = Partners::ofElements(w.along[i]);
+      grid.size[i] = w.along[i].size;
+      grid.other[i] = w.along[i].places;
+    }
+    return grid;
+  }
+
+  // Calls visit(number of the partner, its coordinates) for all partners of a position, row-major.
+  template <class Visit>
+  void each(const int64_t* at, Visit&& visit) const {
+    const auto begin = [&](int i) { return along[i].list.data() + along[i].start[at[i]]; };
+    const auto end = [&](int i) { return along[i].list.data() + along[i].start[at[i] + 1]; };
+    const int64_t *last0 = end(0), *last1 = end(1), *last2 = end(2);
+    for (const int64_t* p0 = begin(0); p0 != last0; p0++) {
+      for (const int64_t* p1 = begin(1); p1 != last1; p1++) {
+        for (const int64_t* p2 = begin(2); p2 != last2; p2++) {
+          const int64_t partner[3] = {*p0, *p1, *p2};
+          visit((*p0 * other[1] + *p1) * other[2] + *p2, partner);
+        }
       }
     }
   }
-}
-
-// Calls visit(place) along one axis for the windows that look at `element`.
-template <class Visit>
-inline void eachPlaceAlong(const Along& a, int64_t element, Visit&& visit) {
-  for (int64_t tap = 0; tap < a.kernel; tap++) {
-    const int64_t reach = element + a.before - tap * a.dilation;
-    if (reach < 0) return;
-    if (reach % a.stride == 0 && reach / a.stride < a.places) visit(reach / a.stride);
-  }
-}
-
-// Calls visit(place number, place) for all windows that look at an element of the image.
-template <class Visit>
-inline void eachPlace(const Along* along, const int64_t* element, Visit&& visit) {
-  eachPlaceAlong(along[0], element[0], [&](int64_t p0) {
-    eachPlaceAlong(along[1], element[1], [&](int64_t p1) {
-      eachPlaceAlong(along[2], element[2], [&](int64_t p2) {
-        const int64_t place[3] = {p0, p1, p2};
-        visit((p0 * along[1].places + p1) * along[2].places + p2, place);
-      });
-    });
-  });
-}
+};
 
 void checkIndices(const char* name, const View& indices, const View& y) {
   checkImages(name, indices, DType::Int32);
@@ -130,14 +172,15 @@ double maxPoolKernel(Context&, Reader& reader) {
   const int64_t plane = along[0].size * along[1].size * along[2].size;
   if (plane > std::numeric_limits<int32_t>::max()) refuseImages("maxPool", "the image is too large");
   const int64_t taps = along[0].kernel * along[1].kernel * along[2].kernel;
+  const PartnerGrid grid = PartnerGrid::ofPlaces(p.windows);
   parallelFor(places, places * c * taps, [&](int64_t first, int64_t last) {
-    for (int64_t i = first; i < last; i++) {
-      const Position at(i, along[0].places, along[1].places, along[2].places);
+    Position at(first, grid.size);
+    for (int64_t i = first; i < last; i++, at.next(grid.size)) {
       const float* image = p.x.as<float>() + at.n * plane * c;
       float* __restrict best = p.y.as<float>() + i * c;
       int32_t* __restrict where = indices.as<int32_t>() + i * c;
       bool started = false;
-      eachInside(along, at.at, [&](int64_t position) {
+      grid.each(at.at, [&](int64_t position, const int64_t*) {
         const float* __restrict x = image + position * c;
         const int32_t here = static_cast<int32_t>(position);
         if (!started) {
@@ -174,14 +217,15 @@ double maxPoolBackwardKernel(Context&, Reader& reader) {
   const int64_t c = p.channels, elements = p.elements();
   const int64_t plane = along[0].size * along[1].size * along[2].size;
   const int64_t places = along[0].places * along[1].places * along[2].places;
+  const PartnerGrid grid = PartnerGrid::ofElements(p.windows);
   // Each element asks the windows that look at it whether it was their largest: no two threads write one place.
   parallelFor(elements, elements * c * 2, [&](int64_t first, int64_t last) {
-    for (int64_t i = first; i < last; i++) {
-      const Position at(i, along[0].size, along[1].size, along[2].size);
+    Position at(first, grid.size);
+    for (int64_t i = first; i < last; i++, at.next(grid.size)) {
       const int32_t here = static_cast<int32_t>(i % plane);
       float* __restrict out = p.x.as<float>() + i * c;
       std::fill(out, out + c, 0.0f);
-      eachPlace(along, at.at, [&](int64_t place, const int64_t*) {
+      grid.each(at.at, [&](int64_t place, const int64_t*) {
         const float* __restrict g = p.y.as<float>() + (at.n * places + place) * c;
         const int32_t* __restrict where = indices.as<int32_t>() + (at.n * places + place) * c;
         for (int64_t j = 0; j < c; j++) out[j] += where[j] == here ? g[j] : 0.0f;
@@ -203,13 +247,14 @@ double averagePoolKernel(Context&, Reader& reader) {
   const int64_t c = p.channels, places = p.places();
   const int64_t plane = along[0].size * along[1].size * along[2].size;
   const int64_t taps = along[0].kernel * along[1].kernel * along[2].kernel;
+  const PartnerGrid grid = PartnerGrid::ofPlaces(p.windows);
   parallelFor(places, places * c * taps, [&](int64_t first, int64_t last) {
-    for (int64_t i = first; i < last; i++) {
-      const Position at(i, along[0].places, along[1].places, along[2].places);
+    Position at(first, grid.size);
+    for (int64_t i = first; i < last; i++, at.next(grid.size)) {
       const float* image = p.x.as<float>() + at.n * plane * c;
       float* __restrict out = p.y.as<float>() + i * c;
       std::fill(out, out + c, 0.0f);
-      eachInside(along, at.at, [&](int64_t position) {
+      grid.each(at.at, [&](int64_t position, const int64_t*) {
         const float* __restrict x = image + position * c;
         for (int64_t j = 0; j < c; j++) out[j] += x[j];
       });
@@ -231,12 +276,13 @@ double averagePoolBackwardKernel(Context&, Reader& reader) {
   const Along* along = p.windows.along;
   const int64_t c = p.channels, elements = p.elements();
   const int64_t places = along[0].places * along[1].places * along[2].places;
+  const PartnerGrid grid = PartnerGrid::ofElements(p.windows);
   parallelFor(elements, elements * c * 2, [&](int64_t first, int64_t last) {
-    for (int64_t i = first; i < last; i++) {
-      const Position at(i, along[0].size, along[1].size, along[2].size);
+    Position at(first, grid.size);
+    for (int64_t i = first; i < last; i++, at.next(grid.size)) {
       float* __restrict out = p.x.as<float>() + i * c;
       std::fill(out, out + c, 0.0f);
-      eachPlace(along, at.at, [&](int64_t number, const int64_t* place) {
+      grid.each(at.at, [&](int64_t number, const int64_t* place) {
         const float* __restrict g = p.y.as<float>() + (at.n * places + number) * c;
         const float scale = scales.at(place);
         for (int64_t j = 0; j < c; j++) out[j] += g[j] * scale;

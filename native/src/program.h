@@ -23,6 +23,8 @@ struct Program {
   std::vector<int> results;    // per output, the position that computes it
   std::vector<int> registers;  // per position, the register of a call
   std::vector<int> lastUse;    // per position; code.size() for results
+  std::vector<int> joins;      // per position, the product that is used there alone and may be computed in one; or −1
+  std::vector<char> isJoined;  // per position, whether it is such a product
   int registerCount = 0;
   int callCount = 0;
 

@@ -176,16 +176,20 @@ void SmallMaps::weights(const float* x, const float* y, float* w, char* scratch)
         std::memcpy(columns + (pixel * batch + n) * lanes, y + (n * pixels + pixel) * out + o, lanes * sizeof(float));
       }
     }
-    std::vector<Part> parts;
-    const Steps steps{1, height * width * in, lanes, batch};
+    std::vector<std::vector<Part>> parts(all);
     for (int64_t t = 0; t < all; t++) {
-      parts.clear();
       for (int64_t pixel = 0; pixel < pixels; pixel++) {
         const int64_t iy = under(pixel / outWidth, t / kernelWidth, strideDown, top, height);
         const int64_t ix = under(pixel % outWidth, t % kernelWidth, strideAcross, left, width);
-        if (iy >= 0 && ix >= 0) parts.push_back({x + (iy * width + ix) * in, columns + pixel * batch * lanes});
+        if (iy >= 0 && ix >= 0) parts[t].push_back({x + (iy * width + ix) * in, columns + pixel * batch * lanes});
       }
-      tiles(lanes, in, parts, steps, nullptr, sums + t * in * lanes, lanes);
+    }
+    const Steps steps{1, height * width * in, lanes, batch};
+    for (int64_t c = 0; c < in; c += kLanes) {  // all taps of a cache line's channels while these are near
+      for (int64_t t = 0; t < all; t++) {
+        for (Part& part : parts[t]) part.a += c == 0 ? 0 : kLanes;
+        tiles(lanes, kLanes, parts[t], steps, nullptr, sums + (t * in + c) * lanes, lanes);
+      }
     }
     for (int64_t half = 0; half < lanes; half += kLanes) {
       for (int64_t c = 0; c < in; c++) {
