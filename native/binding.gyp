@@ -63,11 +63,12 @@
         "src/reduce.cc",
         "src/smallMaps.cc",
         "src/space.cc",
+        "src/team.cc",
         "src/winograd.cc",
       ],
       "cflags_cc": ["-ffp-contract=fast"],
       "conditions": [
-        ["OS=='linux'", {"libraries": ["-ldnnl", "-lgomp"]}],
+        ["OS=='linux'", {"libraries": ["-ldnnl", "-lgomp"], "ldflags": ["-pthread", "-Wl,-z,nodelete"]}],
         ["OS=='mac'", {
           "libraries": ["-L<!(brew --prefix onednn)/lib", "-ldnnl", "-L<!(brew --prefix libomp)/lib", "-lomp"],
         }],

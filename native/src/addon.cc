@@ -13,9 +13,8 @@
 #include <exception>
 
 #include "kernels.h"
-#include "signals.h"
 #include "ops.h"
-#include "threads.h"
+#include "team.h"
 
 namespace kindling {
 
@@ -135,7 +134,6 @@ napi_value setThreads(napi_env env, napi_callback_info info) {
   }
   if (threads > 0) {
     omp_set_num_threads(threads);
-    startPool();
   }
   napi_value value = nullptr;
   napi_create_int32(env, omp_get_max_threads(), &value);
@@ -178,7 +176,6 @@ napi_value initialize(napi_env env, napi_value exports) {
   if (const char* feature = missingFeature()) {
     return fail(env, (std::string("built for another processor (this one has no ") + feature + ")").c_str());
   }
-  startPool();
   static const bool tuned = (tuneMalloc(), true);
   (void)tuned;
   auto* environment = new Environment();

@@ -1,6 +1,6 @@
 // Where the largest or smallest element of each line lies.
 #include "kernels.h"
-#include "threads.h"
+#include "team.h"
 
 namespace kindling {
 

@@ -5,8 +5,10 @@
 #include "primitives.h"
 #include "signals.h"
 #include "smallMaps.h"
-#include "threads.h"
+#include "team.h"
 #include "winograd.h"
+
+#include <optional>
 
 namespace kindling {
 
@@ -135,70 +137,81 @@ BwdWeight::primitive_desc weightDesc(const dnnl::engine& engine, const Shapes& s
 }
 #endif
 
-// A primitive with its memory objects; only the addresses change from call to call.
+// A primitive for some of the images, with its memory objects; only the addresses change from call to call.
 struct ConvEntry : Primitives::Entry {
   dnnl::primitive primitive;
   dnnl::reorder reorder;  // of the weights, where the primitive wants them otherwise
   bool reorders = false;
+  memory::desc weightDesc;
+  memory plain, blocked;
   size_t weightBytes = 0, scratchBytes = 0;
-  memory x, plain, weight, bias, y, scratch;
-  std::unordered_map<int, memory> arguments, reorderArguments;
+  // One of these for each thread.
+  struct Lane {
+    memory x, weight, bias, y, scratch;
+    std::unordered_map<int, memory> arguments;
+  };
+  std::vector<Lane> lanes;
 };
 
 size_t padded(size_t bytes) { return (bytes + 4095) / 4096 * 4096; }
 
 void addMemory(ConvEntry& e, const dnnl::engine& engine, const Shapes& s, const Problem& p, Kind kind,
-               const memory::desc& wanted, const memory::desc& scratch) {
-  e.x = memory(s.x, engine, nullptr);
-  e.y = memory(s.y, engine, nullptr);
+               const memory::desc& wanted, const memory::desc& scratch, int lanes) {
   e.plain = memory(plainDesc(weightDims(p)), engine, nullptr);
+  e.weightDesc = wanted;
   e.reorders = wanted != e.plain.get_desc();
-  e.weight = e.reorders ? memory(wanted, engine, nullptr) : e.plain;
-  e.weightBytes = e.reorders ? padded(wanted.get_size()) : 0;
-  e.scratch = memory(scratch, engine, nullptr);
-  e.scratchBytes = scratch.get_size();
-  if (p.hasBias) e.bias = memory(s.bias, engine, nullptr);
-  const bool fromWeight = kind == Weight;
-  if (e.reorders) {
-    memory &from = fromWeight ? e.weight : e.plain, &to = fromWeight ? e.plain : e.weight;
-    e.reorder = dnnl::reorder(from, to);
-    e.reorderArguments = {{DNNL_ARG_FROM, from}, {DNNL_ARG_TO, to}};
+  e.weightBytes = padded(wanted.get_size());
+  e.scratchBytes = padded(scratch.get_size());
+  e.blocked = memory(wanted, engine, nullptr);
+  if (e.reorders) e.reorder = kind == Weight ? dnnl::reorder(e.blocked, e.plain) : dnnl::reorder(e.plain, e.blocked);
+  for (int i = 0; i < lanes; i++) {
+    ConvEntry::Lane lane{memory(s.x, engine, nullptr), memory(wanted, engine, nullptr), memory(),
+                         memory(s.y, engine, nullptr), memory(scratch, engine, nullptr), {}};
+    lane.arguments = {{kind == Data ? DNNL_ARG_DIFF_SRC : DNNL_ARG_SRC, lane.x},
+                      {kind == Weight ? DNNL_ARG_DIFF_WEIGHTS : DNNL_ARG_WEIGHTS, lane.weight},
+                      {kind == Forward ? DNNL_ARG_DST : DNNL_ARG_DIFF_DST, lane.y},
+                      {DNNL_ARG_SCRATCHPAD, lane.scratch}};
+    if (p.hasBias) {
+      lane.bias = memory(s.bias, engine, nullptr);
+      lane.arguments.insert({kind == Forward ? DNNL_ARG_BIAS : DNNL_ARG_DIFF_BIAS, lane.bias});
+    }
+    e.lanes.push_back(std::move(lane));
   }
-  e.arguments = {{kind == Data ? DNNL_ARG_DIFF_SRC : DNNL_ARG_SRC, e.x},
-                 {kind == Weight ? DNNL_ARG_DIFF_WEIGHTS : DNNL_ARG_WEIGHTS, e.weight},
-                 {kind == Forward ? DNNL_ARG_DST : DNNL_ARG_DIFF_DST, e.y},
-                 {DNNL_ARG_SCRATCHPAD, e.scratch}};
-  if (p.hasBias) e.arguments.insert({kind == Forward ? DNNL_ARG_BIAS : DNNL_ARG_DIFF_BIAS, e.bias});
 }
 
-std::unique_ptr<ConvEntry> makeEntry(const dnnl::engine& engine, const Problem& p, Kind kind) {
+// `weight`: how weights must lie, or an empty description for the primitive to choose.
+std::unique_ptr<ConvEntry> makeEntry(const dnnl::engine& engine, const Problem& p, Kind kind, int lanes,
+                                     const memory::desc& weight) {
   auto e = std::make_unique<ConvEntry>();
-  const Shapes s(p);
+  Shapes s(p);
+  if (weight) s.weight = weight;
   const auto forward = forwardDesc(engine, s);
   if (kind == Forward) {
-    addMemory(*e, engine, s, p, kind, forward.weights_desc(), forward.scratchpad_desc());
+    addMemory(*e, engine, s, p, kind, forward.weights_desc(), forward.scratchpad_desc(), lanes);
     e->primitive = Fwd(forward);
   } else if (kind == Data) {
     const auto desc = dataDesc(engine, s, forward);
-    addMemory(*e, engine, s, p, kind, desc.weights_desc(), desc.scratchpad_desc());
+    addMemory(*e, engine, s, p, kind, desc.weights_desc(), desc.scratchpad_desc(), lanes);
     e->primitive = BwdData(desc);
   } else {
     const auto desc = weightDesc(engine, s, forward);
-    addMemory(*e, engine, s, p, kind, desc.diff_weights_desc(), desc.scratchpad_desc());
+    addMemory(*e, engine, s, p, kind, desc.diff_weights_desc(), desc.scratchpad_desc(), lanes);
     e->primitive = BwdWeight(desc);
   }
   return e;
 }
 
-Primitives::Key keyOf(const Problem& p, Kind kind) {
-  Primitives::Key key{kind, p.groups, p.hasBias, omp_get_max_threads(), p.windows.axes};
+// `isRest`: for the images left over, whose weights lie as those of the other parts.
+ConvEntry& entryFor(Primitives& primitives, const Problem& p, Kind kind, int lanes, const ConvEntry* others) {
+  Primitives::Key key{kind, p.groups, p.hasBias, omp_get_max_threads(), lanes, others != nullptr, p.windows.axes};
   key.insert(key.end(), p.x.size, p.x.size + 2);
   key.push_back(p.weight.size[0]);
   for (int i = 0; i < p.windows.axes; i++) {
     const Along& a = p.windows.spatial(i);
     key.insert(key.end(), {a.size, a.places, a.kernel, a.stride, a.dilation, a.before});
   }
-  return key;
+  const memory::desc weight = others == nullptr ? memory::desc() : others->weightDesc;
+  return primitives.find<ConvEntry>(key, [&] { return makeEntry(primitives.engine, p, kind, lanes, weight); });
 }
 
 // The problem as Winograd's algorithm takes it: 3×3 kernels at stride 1, padded by at most 2.
@@ -282,22 +295,96 @@ bool runOwn(Context& context, const Problem& p, Kind kind) {
   return true;
 }
 
+// Some of the images of a problem; Windows and weights stay as they are.
+Problem imagesOf(const Problem& p, int64_t count) {
+  Problem some = p;
+  some.x.size[0] = some.y.size[0] = count;
+  return some;
+}
+
+double operationsOf(const Problem& p) {
+  double taps = 1;
+  for (int i = 0; i < p.windows.axes; i++) taps *= static_cast<double>(p.windows.spatial(i).kernel);
+  return 2.0 * p.y.elements() * p.x.size[1] / p.groups * taps;
+}
+
+// Into how many parts the images are cut. For the weights, whose parts are summed, it depends on the sizes alone.
+int64_t partsOf(const Problem& p, Kind kind, int threads) {
+  const int64_t images = p.x.size[0];
+  if (kind != Weight) {
+    if (threads == 1) return 1;
+    const bool isLong = operationsOf(p) > 5e7;
+    return std::min<int64_t>(images, isLong ? 2 * threads : threads);
+  }
+  const int64_t fair = (p.x.elements() + p.y.elements()) / (3 * p.weight.elements());
+  return std::max<int64_t>(1, std::min<int64_t>({images, 4, fair, static_cast<int64_t>(operationsOf(p) / 2e6)}));
+}
+
+// sums[0] += the others, `step` numbers apart
+void addParts(float* sums, int64_t parts, int64_t step, int64_t size) {
+  parallelFor(size, size * parts, [&](int64_t first, int64_t last) {
+    for (int64_t part = 1; part < parts; part++) {
+      const float* other = sums + part * step;
+      for (int64_t i = first; i < last; i++) sums[i] += other[i];
+    }
+  });
+}
+
+// A convolution on its own threads by oneDNN where there is little to cut, else image by image on ours.
 void run(Context& context, const Problem& p, Kind kind) {
   if (runOwn(context, p, kind)) return;
   Primitives& primitives = context.dnn();
-  ConvEntry& e = primitives.find<ConvEntry>(keyOf(p, kind), [&] { return makeEntry(primitives.engine, p, kind); });
-  char* scratch = primitives.scratch(e.weightBytes + e.scratchBytes);
-  e.x.set_data_handle(p.x.data);
-  e.y.set_data_handle(p.y.data);
-  e.plain.set_data_handle(p.weight.data);
-  if (e.reorders) e.weight.set_data_handle(scratch);
-  if (p.hasBias) e.bias.set_data_handle(p.bias.data);
-  e.scratch.set_data_handle(scratch + e.weightBytes);
   const SignalsHeld held;
-  if (e.reorders && kind != Weight) e.reorder.execute(primitives.stream, e.reorderArguments);
-  e.primitive.execute(primitives.stream, e.arguments);
-  if (e.reorders && kind == Weight) e.reorder.execute(primitives.stream, e.reorderArguments);
-  primitives.stream.wait();
+  const int threads = omp_get_max_threads();
+  const double operations = operationsOf(p);
+  int64_t parts = partsOf(p, kind, threads);
+  const bool isShared = parts > 1 || operations < 1e7;  // else oneDNN's threads do it
+  if (!isShared && threads > 1) restHelpers();
+  const std::optional<OneThread> one = isShared ? std::make_optional<OneThread>() : std::nullopt;
+  const int64_t size = (p.x.size[0] + parts - 1) / parts;
+  parts = (p.x.size[0] + size - 1) / size;
+  const int64_t rest = p.x.size[0] - (parts - 1) * size;
+  const int lanes = isShared ? static_cast<int>(std::min<int64_t>(threads, parts)) : 1;
+  ConvEntry& e = entryFor(primitives, imagesOf(p, size), kind, lanes, nullptr);
+  ConvEntry& last = rest == size ? e : entryFor(primitives, imagesOf(p, rest), kind, lanes, &e);
+
+  // Scratch: weights as the primitives want them (a set for each part that makes some), biases, room for each thread.
+  const int64_t channels = p.y.size[1];
+  const int64_t sets = kind == Weight ? (e.reorders || parts > 1 ? parts : 0) : (e.reorders ? 1 : 0);
+  const size_t room = std::max(e.scratchBytes, last.scratchBytes), biasBytes = padded(channels * sizeof(float));
+  char* weights = primitives.scratch(sets * e.weightBytes + parts * biasBytes + lanes * room);
+  char* biases = weights + sets * e.weightBytes;
+  char* rooms = biases + parts * biasBytes;
+  e.plain.set_data_handle(p.weight.data);
+  e.blocked.set_data_handle(sets > 0 ? weights : p.weight.data);
+  if (e.reorders && kind != Weight) e.reorder.execute(primitives.stream, e.plain, e.blocked);
+
+  const int64_t xStep = p.x.elements() / p.x.size[0] * size, yStep = p.y.elements() / p.y.size[0] * size;
+  share(parts, lanes, static_cast<int64_t>(operations / 60), [&](int64_t part, int lane) {
+    ConvEntry& entry = part == parts - 1 ? last : e;
+    ConvEntry::Lane& l = entry.lanes[lane];
+    l.x.set_data_handle(p.x.as<float>() + part * xStep);
+    l.y.set_data_handle(p.y.as<float>() + part * yStep);
+    l.weight.set_data_handle(sets == 0 ? p.weight.data : weights + (kind == Weight ? part * e.weightBytes : 0));
+    if (p.hasBias) l.bias.set_data_handle(kind == Weight && parts > 1 ? biases + part * biasBytes : p.bias.data);
+    l.scratch.set_data_handle(rooms + lane * room);
+    entry.primitive.execute(primitives.stream, l.arguments);
+  });
+
+  if (kind == Weight && parts > 1) {
+    addParts(reinterpret_cast<float*>(weights), parts, e.weightBytes / sizeof(float), e.weightDesc.get_size() / sizeof(float));
+    if (p.hasBias) {
+      addParts(reinterpret_cast<float*>(biases), parts, biasBytes / sizeof(float), channels);
+      std::copy_n(reinterpret_cast<float*>(biases), channels, p.bias.as<float>());
+    }
+  }
+  if (kind == Weight && sets > 0) {
+    if (e.reorders) {
+      e.reorder.execute(primitives.stream, e.blocked, e.plain);
+    } else {
+      std::copy_n(weights, e.weightDesc.get_size(), p.weight.data);
+    }
+  }
 }
 
 }  // namespace

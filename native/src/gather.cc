@@ -3,7 +3,7 @@
 
 #include "block.h"
 #include "kernels.h"
-#include "threads.h"
+#include "team.h"
 
 namespace kindling {
 

@@ -7,7 +7,7 @@
 #include "block.h"
 #include "kernels.h"
 #include "product.h"
-#include "threads.h"
+#include "team.h"
 
 namespace kindling {
 

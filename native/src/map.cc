@@ -1,6 +1,6 @@
 // Elementwise kernels over one or many sets of views.
 #include "kernels.h"
-#include "threads.h"
+#include "team.h"
 
 namespace kindling {
 

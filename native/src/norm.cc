@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "kernels.h"
-#include "threads.h"
+#include "team.h"
 
 namespace kindling {
 

@@ -1,12 +1,11 @@
 #include "product.h"
 
-#include <omp.h>
-
 #include <algorithm>
+#include <atomic>
 #include <vector>
 
 #include "signals.h"
-#include "threads.h"
+#include "team.h"
 
 namespace kindling {
 
@@ -14,10 +13,8 @@ namespace {
 
 constexpr int64_t kLanes = 16;         // floats of the widest registers
 constexpr double kPartWork = 2.4e6;    // operations worth a part of their own
-// Below this a product stays on the calling thread: waking another one and waiting for it costs about what it saves when
-// the machine is idle, and many times the product when it is not.
-constexpr double kParallelProduct = 2e7;
-constexpr double kOwnThreads = 4e8;  // from here on oneDNN cuts the work up itself
+constexpr double kWorkPerElement = 60;  // operations in the time of one elementwise operation
+constexpr double kOwnThreads = 4e9;     // from here on oneDNN cuts the work up itself
 constexpr int64_t kMostParts = 8;
 
 // Share of the lanes that compute something when `size` elements fill whole registers.
@@ -74,23 +71,21 @@ Cut cutOf(int64_t m, int64_t n, int64_t k) {
 dnnl_status_t product(const Matrix& a, const Matrix& b, int64_t m, int64_t n, int64_t k, float beta, float* out, int64_t lead) {
   const SignalsHeld held;
   const double work = 2.0 * m * n * k;
-  if (work >= kOwnThreads && !omp_in_parallel()) return sgemm(a, b, m, n, k, beta, out, lead);
+  if (work >= kOwnThreads && omp_get_max_threads() > 1) {
+    restHelpers();
+    return sgemm(a, b, m, n, k, beta, out, lead);
+  }
   const Cut cut = cutOf(m, n, k);
-  dnnl_status_t status = dnnl_success;
+  std::atomic<dnnl_status_t> status{dnnl_success};
   const auto run = [&](int64_t i) {
     const int64_t first = i * cut.step, size = std::min(cut.step, (cut.rows ? m : n) - first);
     const dnnl_status_t mine = cut.rows ? part(rowsFrom(a, first), b, size, n, k, beta, out + first * lead, lead)
                                         : part(a, columnsFrom(b, first), m, size, k, beta, out + first, lead);
     if (mine != dnnl_success) status = mine;
   };
-  const int threads = int(std::min<int64_t>(omp_get_max_threads(), cut.parts));
-  if (threads < 2 || work < kParallelProduct || omp_in_parallel()) {
-    const OneThread one;
-    for (int64_t i = 0; i < cut.parts; i++) run(i);
-  } else {
-#pragma omp parallel for schedule(dynamic, 1) num_threads(threads)
-    for (int64_t i = 0; i < cut.parts; i++) run(i);
-  }
+  const int threads = omp_get_max_threads();
+  const OneThread one;  // for oneDNN
+  share(cut.parts, threads, int64_t(work / kWorkPerElement), [&](int64_t i, int) { run(i); });
   return status;
 }
 

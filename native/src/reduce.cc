@@ -4,7 +4,7 @@
 #include <limits>
 
 #include "kernels.h"
-#include "threads.h"
+#include "team.h"
 
 namespace kindling {
 

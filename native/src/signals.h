@@ -1,6 +1,6 @@
 // Signals and oneDNN do not go together: its matrix product uses the stack pointer as one more register, pointing into a
 // workspace on the heap. A signal handled in that moment (a profiler's tick, Ctrl-C) writes its frame over whatever lies
-// there. So signals wait while oneDNN computes, and the pool's threads, which have none to handle, never take any.
+// there. So signals wait while oneDNN computes, and helping threads, which have none to handle, never take any.
 #pragma once
 
 #ifndef _WIN32
@@ -27,14 +27,5 @@ class SignalsHeld {
 #else
 class SignalsHeld {};
 #endif
-
-// Starts the calling thread's pool while signals are held, which its threads inherit.
-inline void startPool() {
-  const SignalsHeld held;
-#pragma omp parallel
-  {
-    asm volatile("" ::: "memory");  // an empty region would be left out
-  }
-}
 
 }  // namespace kindling

@@ -1,10 +1,10 @@
 #include "smallMaps.h"
 
-#include <omp.h>
-
 #include <algorithm>
 #include <cstring>
 #include <vector>
+
+#include "team.h"
 
 namespace kindling {
 
@@ -77,18 +77,17 @@ void tiles(int64_t width, int64_t rows, const std::vector<Part>& parts, const St
 
 // Calls run(first column, number of columns, scratch of this thread) for panels of columns on all threads.
 template <class Run>
-void eachPanel(int64_t columns, float* scratch, int64_t perThread, Run&& run) {
+void eachPanel(int64_t columns, int64_t work, float* scratch, int64_t perThread, Run&& run) {
   const int64_t panels = (columns + kPanel - 1) / kPanel;
-#pragma omp parallel for schedule(dynamic, 1)
-  for (int64_t panel = 0; panel < panels; panel++) {
+  share(panels, omp_get_max_threads(), work, [&](int64_t panel, int lane) {
     const int64_t first = panel * kPanel;
     // Columns come in whole vectors; the last panel may be narrower.
     for (int64_t at = first, end = std::min(columns, first + kPanel); at < end;) {
       const int64_t width = end - at == kPanel ? kPanel : kLanes;
-      run(at, width, scratch + omp_get_thread_num() * perThread);
+      run(at, width, scratch + lane * perThread);
       at += width;
     }
-  }
+  });
 }
 
 }  // namespace
@@ -106,7 +105,7 @@ size_t SmallMaps::bytes(bool forWeights) const {
 
 void SmallMaps::forward(const float* x, const float* w, const float* bias, float* y, char* scratch) const {
   const int64_t all = taps();
-  eachPanel(out, reinterpret_cast<float*>(scratch), all * kPanel * std::max(in, out),
+  eachPanel(out, work(), reinterpret_cast<float*>(scratch), all * kPanel * std::max(in, out),
             [&](int64_t o, int64_t lanes, float* u) {
     // u[tap][in][lanes]
     for (int64_t half = 0; half < lanes; half += kLanes) {
@@ -137,7 +136,7 @@ void SmallMaps::forward(const float* x, const float* w, const float* bias, float
 
 void SmallMaps::data(const float* y, const float* w, float* x, char* scratch) const {
   const int64_t all = taps();
-  eachPanel(in, reinterpret_cast<float*>(scratch), all * kPanel * std::max(in, out),
+  eachPanel(in, work(), reinterpret_cast<float*>(scratch), all * kPanel * std::max(in, out),
             [&](int64_t c, int64_t lanes, float* u) {
     // u[tap][out][lanes]
     for (int64_t o = 0; o < out; o++) {
@@ -167,7 +166,7 @@ void SmallMaps::data(const float* y, const float* w, float* x, char* scratch) co
 
 void SmallMaps::weights(const float* x, const float* y, float* w, char* scratch) const {
   const int64_t all = taps(), pixels = outHeight * outWidth;
-  eachPanel(out, reinterpret_cast<float*>(scratch), (all * in + batch * pixels) * kPanel,
+  eachPanel(out, work(), reinterpret_cast<float*>(scratch), (all * in + batch * pixels) * kPanel,
             [&](int64_t o, int64_t lanes, float* sums) {
     // The panel's columns of y lie together, so that all of them stay in the first cache.
     float* columns = sums + all * in * kPanel;  // [pixel][batch][lanes]

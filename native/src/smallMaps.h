@@ -27,6 +27,8 @@ struct SmallMaps {
   void weights(const float* x, const float* y, float* w, char* scratch) const;
 
  private:
+  // The products, in the time of elementwise operations.
+  int64_t work() const { return batch * outHeight * outWidth * in * out / 4; }
   // The position under tap `k` of the window at `place` on one axis; negative outside the image.
   static int64_t under(int64_t place, int64_t k, int64_t stride, int64_t before, int64_t size) {
     const int64_t at = place * stride - before + k;

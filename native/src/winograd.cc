@@ -9,7 +9,7 @@
 #include <cstring>
 #include <vector>
 
-#include "threads.h"
+#include "team.h"
 
 namespace kindling {
 
@@ -257,10 +257,9 @@ void Winograd::turned(const float* x, const float* w, float* y, char* scratch) c
 void Winograd::multiply(const float* x, const float* u, const float* bias, float* y, char* scratch) const {
   const int64_t block = blockTiles(), blocks = (tiles() + block - 1) / block, all = tiles();
   float* buffers = reinterpret_cast<float*>(scratch) + kPoints * in * out;
-#pragma omp parallel for schedule(dynamic, 1)
-  for (int64_t number = 0; number < blocks; number++) {
+  share(blocks, omp_get_max_threads(), work(), [&](int64_t number, int lane) {
     alignas(64) const float nothing[kLanes] = {};
-    float* v = buffers + omp_get_thread_num() * block * kPoints * (in + out);
+    float* v = buffers + lane * block * kPoints * (in + out);
     float* m = v + block * kPoints * in;
     const int64_t first = number * block, count = std::min(block, all - first);
     for (int64_t t = 0; t < count; t++) {
@@ -287,7 +286,7 @@ void Winograd::multiply(const float* x, const float* u, const float* bias, float
       locate<float>(y, tile.n, outHeight, outWidth, out, tile.y * kOut, tile.x * kOut, kOut, nullptr, at);
       transformOutput(m + t * out, block * out, out, bias, at);
     }
-  }
+  });
 }
 
 void Winograd::weights(const float* x, const float* y, float* w, char* scratch) const {
@@ -297,11 +296,9 @@ void Winograd::weights(const float* x, const float* y, float* w, char* scratch) 
   float* z = v + kPoints * chunk * in;
   for (int64_t first = 0; first < all; first += chunk) {
     const int64_t count = std::min(chunk, all - first);
-#pragma omp parallel
-    {
+    parallelFor(count, count * (in + out) * 100, [&](int64_t begin, int64_t end) {
       alignas(64) const float nothing[kLanes] = {};
-#pragma omp for schedule(static)
-      for (int64_t t = 0; t < count; t++) {
+      for (int64_t t = begin; t < end; t++) {
         const Tile tile(*this, first + t);
         const float* at[kPoints];
         bool isOutside[kPoints];
@@ -312,17 +309,16 @@ void Winograd::weights(const float* x, const float* y, float* w, char* scratch) 
         for (int k = 0; k < kOut * kOut; k++) isOutside[k] = at[k] == nothing;
         transformGradient(at, out, z + t * out, chunk * out, isOutside);
       }
-#pragma omp for schedule(static)
-      for (int64_t part = 0; part < kPoints; part++) {
-        const float *a = v + part * chunk * in, *b = z + part * chunk * out;
-        float* c = sums + part * in * out;
-        const auto wide = first == 0 ? productRows<kWide, false> : productRows<kWide, true>;
-        const auto narrow = first == 0 ? productRows<1, false> : productRows<1, true>;
-        int64_t o = 0;
-        for (; o + kPanel <= out; o += kPanel) wide(in, a, 1, in, b + o, out, count, c + o, out);
-        if (o < out) narrow(in, a, 1, in, b + o, out, count, c + o, out);
-      }
-    }
+    });
+    share(kPoints, omp_get_max_threads(), work(), [&](int64_t part, int) {
+      const float *a = v + part * chunk * in, *b = z + part * chunk * out;
+      float* c = sums + part * in * out;
+      const auto wide = first == 0 ? productRows<kWide, false> : productRows<kWide, true>;
+      const auto narrow = first == 0 ? productRows<1, false> : productRows<1, true>;
+      int64_t o = 0;
+      for (; o + kPanel <= out; o += kPanel) wide(in, a, 1, in, b + o, out, count, c + o, out);
+      if (o < out) narrow(in, a, 1, in, b + o, out, count, c + o, out);
+    });
   }
   parallelFor(out / kLanes, in * out * 40, [&](int64_t firstBlock, int64_t lastBlock) {
     for (int64_t o = firstBlock * kLanes; o < lastBlock * kLanes; o += kLanes) {

@@ -30,6 +30,8 @@ struct Winograd {
   void weights(const float* x, const float* y, float* w, char* scratch) const;
 
  private:
+  // The products, in the time of elementwise operations.
+  int64_t work() const { return tiles() * in * out; }
   int64_t blockTiles() const;
   int64_t chunkTiles() const;
   void multiply(const float* x, const float* u, const float* bias, float* y, char* scratch) const;

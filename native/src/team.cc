@@ -1,0 +1,184 @@
+#include "team.h"
+
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <mutex>
+#include <thread>
+
+#include "signals.h"
+
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
+
+namespace kindling {
+
+namespace {
+
+// From this many element operations on a job is worth waking helpers for.
+constexpr int64_t kWakingWork = 65'536;
+// How long a helper looks out for the next job before it sleeps: longer than JavaScript takes between two operations,
+// and at first without offering its core to others.
+constexpr auto kAlert = std::chrono::microseconds(60), kAwake = std::chrono::microseconds(300);
+constexpr int kMostHelpers = 127;
+
+using Clock = std::chrono::steady_clock;
+
+inline void pause() {
+#if defined(__x86_64__)
+  _mm_pause();
+#elif defined(__aarch64__)
+  asm volatile("yield");
+#endif
+}
+
+class Team {
+ public:
+  // Never destroyed: helpers may still look at it while the process ends.
+  static Team& instance() {
+    static Team* const team = new Team();
+    return *team;
+  }
+
+  // Whether nobody else has a job under way; then the caller must run() and leave().
+  bool enter() { return !busy_.exchange(true, std::memory_order_acquire); }
+  void leave() { busy_.store(false, std::memory_order_release); }
+
+  void run(int64_t parts, int threads, bool wakes, PartFunction function, void* job) {
+    const int lanes = std::min(threads, kMostHelpers + 1);
+    while (helpers_ < lanes - 1) hire();
+    function_ = function;
+    job_ = job;
+    parts_ = parts;
+    done_.store(0, std::memory_order_relaxed);
+    offer_.store(Offer{++number_, lanes, parts}.word(), std::memory_order_seq_cst);
+    if (wakes && asleep_.load(std::memory_order_seq_cst) > 0) wake();
+    while (take(0)) {
+    }
+    for (int spins = 0; done_.load(std::memory_order_acquire) != parts; spins++) {
+      if (spins < 2000) {
+        pause();
+      } else {
+        std::this_thread::yield();  // perhaps the helper waits for this very core
+      }
+    }
+  }
+
+  void rest() { resting_.store(offer_.load(std::memory_order_relaxed) >> 32, std::memory_order_relaxed); }
+
+ private:
+  // What is still to be taken of which job, in one word, so that a part can be taken only of the job it belongs to.
+  struct Offer {
+    uint32_t number;
+    int lanes;
+    int64_t remaining;
+
+    explicit Offer(uint64_t word) : number(word >> 32), lanes(word >> 24 & 255), remaining(word & 0xffffff) {}
+    Offer(uint32_t n, int l, int64_t r) : number(n), lanes(l), remaining(r) {}
+    uint64_t word() const { return uint64_t(number) << 32 | uint64_t(lanes) << 24 | uint64_t(remaining); }
+  };
+
+  // Takes and does one part, if there is one for this lane. What belongs to the job is read only after a part was taken:
+  // the job cannot end before that is done.
+  bool take(int lane) {
+    uint64_t word = offer_.load(std::memory_order_acquire);
+    for (;;) {
+      const Offer offer(word);
+      if (offer.remaining == 0 || lane >= offer.lanes) return false;
+      if (offer_.compare_exchange_weak(word, word - 1, std::memory_order_acq_rel)) {
+        function_(job_, parts_ - offer.remaining, lane);
+        done_.fetch_add(1, std::memory_order_release);
+        return true;
+      }
+    }
+  }
+
+  void hire() {
+    const SignalsHeld held;  // helpers inherit it: signals are for the thread of JavaScript
+    std::thread([this, lane = ++helpers_] { help(lane); }).detach();
+  }
+
+  void help(int lane) {
+    omp_set_num_threads(1);
+    auto idle = Clock::now();
+    for (uint32_t spins = 0;; spins++) {
+      if (take(lane)) {
+        while (take(lane)) {
+        }
+        idle = Clock::now();
+        spins = 0;
+      }
+      if (spins % 16 != 15) {
+        pause();
+        continue;
+      }
+      const auto waited = Clock::now() - idle;
+      if (waited > kAwake || isResting()) {
+        sleep();
+        idle = Clock::now();
+      } else if (waited > kAlert) {
+        std::this_thread::yield();
+      }
+    }
+  }
+
+  bool isResting() const { return resting_.load(std::memory_order_relaxed) == offer_.load(std::memory_order_relaxed) >> 32; }
+
+  void sleep() {
+    std::unique_lock<std::mutex> lock(mutex_);
+    asleep_.fetch_add(1, std::memory_order_seq_cst);
+    // A job that came before the caller could see this one asleep.
+    if (Offer(offer_.load(std::memory_order_seq_cst)).remaining == 0) {
+      const uint64_t before = wakings_;
+      awake_.wait(lock, [&] { return wakings_ != before; });
+    }
+    asleep_.fetch_sub(1, std::memory_order_seq_cst);
+  }
+
+  void wake() {
+    {
+      const std::lock_guard<std::mutex> lock(mutex_);
+      wakings_++;
+    }
+    awake_.notify_all();
+  }
+
+  alignas(64) std::atomic<uint64_t> offer_{0};
+  alignas(64) std::atomic<int64_t> done_{0};
+  PartFunction function_ = nullptr;
+  void* job_ = nullptr;
+  int64_t parts_ = 0;
+  alignas(64) std::atomic<bool> busy_{false};
+  std::atomic<uint64_t> resting_{~uint64_t(0)};
+  std::atomic<int> asleep_{0};
+  uint32_t number_ = 0;
+  int helpers_ = 0;
+  std::mutex mutex_;
+  std::condition_variable awake_;
+  uint64_t wakings_ = 0;
+};
+
+thread_local bool isSharing = false;
+
+void runAlone(int64_t parts, PartFunction run, void* job) {
+  for (int64_t part = 0; part < parts; part++) run(job, part, 0);
+}
+
+}  // namespace
+
+void shareParts(int64_t parts, int threads, int64_t work, PartFunction run, void* job) {
+  Team& team = Team::instance();
+  if (parts < 2 || threads < 2 || isSharing || parts > 0xffffff || !team.enter()) {
+    runAlone(parts, run, job);
+    return;
+  }
+  isSharing = true;
+  team.run(parts, threads, work >= kWakingWork, run, job);
+  isSharing = false;
+  team.leave();
+}
+
+void restHelpers() { Team::instance().rest(); }
+
+}  // namespace kindling

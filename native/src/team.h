@@ -1,0 +1,61 @@
+// Threads that share work. Parts of a job are handed out one by one to whoever asks; the caller takes part, and waits only
+// for parts that a helper has begun. A helper that sleeps, or that the system has put aside, holds nobody up.
+#pragma once
+
+#include <omp.h>
+
+#include <algorithm>
+#include <cstdint>
+
+namespace kindling {
+
+// Below this many element operations sharing costs more than it saves.
+constexpr int64_t kParallelWork = 32'768;
+
+// Calls run(job, part, lane) for parts 0 … parts − 1, on at most `threads` threads. Which thread takes which part is left
+// to chance, so parts must not depend on each other. Lanes number the threads from 0, for scratch memory of their own.
+// `work` is the whole job in element operations: little of it does not wake helpers that sleep.
+using PartFunction = void (*)(void* job, int64_t part, int lane);
+void shareParts(int64_t parts, int threads, int64_t work, PartFunction run, void* job);
+
+// The same for a function object run(part, lane).
+template <class Run>
+inline void share(int64_t parts, int threads, int64_t work, Run&& run) {
+  using Body = std::remove_reference_t<Run>;
+  shareParts(parts, threads, work, [](void* job, int64_t part, int lane) { (*static_cast<Body*>(job))(part, lane); },
+             const_cast<void*>(static_cast<const void*>(&run)));
+}
+
+// While it lives, libraries on OpenMP's pool use the calling thread only, and so do calls of `share` from it.
+class OneThread {
+ public:
+  OneThread() : before_(omp_get_max_threads()) {
+    if (before_ > 1) omp_set_num_threads(1);
+  }
+  ~OneThread() {
+    if (before_ > 1) omp_set_num_threads(before_);
+  }
+  OneThread(const OneThread&) = delete;
+  OneThread& operator=(const OneThread&) = delete;
+
+ private:
+  int before_;
+};
+
+// Sends the helpers to sleep before a library's own threads take the cores.
+void restHelpers();
+
+// Calls run(first, last) for parts of 0 … count − 1, on as many threads as are worth it.
+template <class Run>
+inline void parallelFor(int64_t count, int64_t work, Run&& run) {
+  const int threads = omp_get_max_threads();
+  if (threads == 1 || count < 2 || work < kParallelWork) {
+    if (count > 0) run(int64_t(0), count);
+    return;
+  }
+  // Several parts a thread, so that one that is held up does not hold up all; none so small that asking for it counts.
+  const int64_t parts = std::min<int64_t>({count, int64_t(threads) * 8, std::max<int64_t>(2, work / 8192)});
+  share(parts, threads, work, [&](int64_t part, int) { run(part * count / parts, (part + 1) * count / parts); });
+}
+
+}  // namespace kindling
