@@ -184,7 +184,7 @@ std::unique_ptr<ConvEntry> makeEntry(const dnnl::engine& engine, const Problem& 
                                      const memory::desc& weight) {
   auto e = std::make_unique<ConvEntry>();
   Shapes s(p);
-  if (weight) s.weight = weight;
+  if (!weight.is_zero()) s.weight = weight;  // as a bool, an empty one is true in oneDNN 3
   const auto forward = forwardDesc(engine, s);
   if (kind == Forward) {
     addMemory(*e, engine, s, p, kind, forward.weights_desc(), forward.scratchpad_desc(), lanes);

@@ -39,37 +39,33 @@ struct Problem {
   int64_t aRow, aColumn, bRow, bColumn, outRow, outColumn;
   const float* bias;
   int64_t biasStride;
-  bool accumulate;
+  bool relu;
 };
-
-// Puts what the product is added to into `out`: the bias, plus what was there.
-void prefill(const Problem& p, float* out) {
-  for (int64_t i = 0; i < p.m; i++) {
-    float* row = out + i * p.outRow;
-    if (p.accumulate) {
-      for (int64_t j = 0; j < p.n; j++) row[j * p.outColumn] += p.bias[j * p.biasStride];
-    } else if (p.outColumn == 1 && p.biasStride == 1) {
-      std::copy(p.bias, p.bias + p.n, row);
-    } else {
-      for (int64_t j = 0; j < p.n; j++) row[j * p.outColumn] = p.bias[j * p.biasStride];
-    }
-  }
-}
 
 void check(dnnl_status_t status) {
   if (status != dnnl_success) throw std::runtime_error("kindling addon: oneDNN refused a matrix product");
 }
 
+// Adds the bias and cuts off below 0, for an `out` of any strides. NaN stays.
+void finish(const Problem& p, float* out) {
+  for (int64_t i = 0; i < p.m; i++) {
+    for (int64_t j = 0; j < p.n; j++) {
+      float& x = out[i * p.outRow + j * p.outColumn];
+      if (p.bias != nullptr) x += p.bias[j * p.biasStride];
+      if (p.relu && x <= 0) x = 0;
+    }
+  }
+}
+
 // One product. Does not throw: it may run inside a parallel region.
 dnnl_status_t multiply(const Problem& p, const float* aData, const float* bData, float* out) {
-  if (p.bias != nullptr) prefill(p, out);
   if (p.k == 0) {  // oneDNN would leave `out` as it is
-    for (int64_t i = 0; p.bias == nullptr && !p.accumulate && i < p.m; i++) {
+    for (int64_t i = 0; i < p.m; i++) {
       for (int64_t j = 0; j < p.n; j++) out[i * p.outRow + j * p.outColumn] = 0;
     }
+    finish(p, out);
     return dnnl_success;
   }
-  const float beta = p.accumulate || p.bias != nullptr ? 1.0f : 0.0f;
   std::vector<float> aCopy, bCopy;
   Matrix a{aData, false, 1}, b{bData, false, 1}, c{out, false, 1};
   if (!describe(p.m, p.k, p.aRow, p.aColumn, a)) {
@@ -84,18 +80,26 @@ dnnl_status_t multiply(const Problem& p, const float* aData, const float* bData,
   }
   if (!describe(p.m, p.n, p.outRow, p.outColumn, c)) {  // rows and columns both with gaps, as when a batch axis is innermost
     std::vector<float> dense(p.m * p.n);
-    copyMatrix(out, p.m, p.n, p.outRow, p.outColumn, dense.data());
-    const dnnl_status_t status = product(a, b, p.m, p.n, p.k, beta, dense.data(), p.n);
+    const dnnl_status_t status = product(a, b, p.m, p.n, p.k, {}, dense.data(), p.n);
     for (int64_t i = 0; i < p.m; i++) {
       for (int64_t j = 0; j < p.n; j++) out[i * p.outRow + j * p.outColumn] = dense[i * p.n + j];
     }
+    finish(p, out);
     return status;
   }
-  if (!c.transposed) return product(a, b, p.m, p.n, p.k, beta, out, c.lead);
-  // outᵀ = bᵀ · aᵀ
-  a.transposed = !a.transposed;
-  b.transposed = !b.transposed;
-  return product(b, a, p.n, p.m, p.k, beta, out, c.lead);
+  if (!c.transposed && (p.bias == nullptr || p.biasStride == 1)) {
+    return product(a, b, p.m, p.n, p.k, {p.bias, p.relu}, out, c.lead);
+  }
+  dnnl_status_t status;
+  if (c.transposed) {  // outᵀ = bᵀ · aᵀ
+    a.transposed = !a.transposed;
+    b.transposed = !b.transposed;
+    status = product(b, a, p.n, p.m, p.k, {}, out, c.lead);
+  } else {
+    status = product(a, b, p.m, p.n, p.k, {}, out, c.lead);
+  }
+  if (p.bias != nullptr || p.relu) finish(p, out);
+  return status;
 }
 
 void checkOperands(const View& a, const View& b, const View& out) {
@@ -132,9 +136,9 @@ bool joinBatch(const Space& batch, const Access* accesses, Problem& p) {
 
 }  // namespace
 
-// Reads whether there is a bias, whether to accumulate, a, b, [bias,] out; all float32.
+// Reads whether there is a bias, whether to cut off below 0, a, b, [bias,] out; all float32.
 double matmulKernel(Context&, Reader& reader) {
-  const bool hasBias = reader.flag(), accumulate = reader.flag();
+  const bool hasBias = reader.flag(), relu = reader.flag();
   View a, b, bias, out;
   reader.view(a);
   reader.view(b);
@@ -148,7 +152,7 @@ double matmulKernel(Context&, Reader& reader) {
   if (out.elements() == 0) return 0;
   Problem p{out.size[r - 2],   out.size[r - 1],   a.size[r - 1],     a.stride[r - 2],
             a.stride[r - 1],   b.stride[r - 2],   b.stride[r - 1],   out.stride[r - 2],
-            out.stride[r - 1], hasBias ? bias.as<float>() : nullptr, hasBias ? bias.stride[0] : 0, accumulate};
+            out.stride[r - 1], hasBias ? bias.as<float>() : nullptr, hasBias ? bias.stride[0] : 0, relu};
   Access accesses[3] = {{a.data, a.dtype, a.low, a.high, {}},
                         {b.data, b.dtype, b.low, b.high, {}},
                         {out.data, out.dtype, out.low, out.high, {}}};

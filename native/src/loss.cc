@@ -196,7 +196,7 @@ void crossEntropy(const View& logits, const View& targets, int64_t ignored, cons
 
 template <class T>
 void crossEntropyBackward(const View& logits, const View& targets, const View& norms, int64_t ignored, const View& scale,
-                          const View& out) {
+                          double all, const View& out) {
   mapRows<T>(logits, out, [&](int64_t row, int64_t count, int64_t column, int64_t m, T* block) {
     for (int64_t r = 0; r < count; r++) {
       const T norm = static_cast<T>(loadValue<T>(norms, row + r));
@@ -205,7 +205,7 @@ void crossEntropyBackward(const View& logits, const View& targets, const View& n
     expBlock(block, count * m);
     for (int64_t r = 0; r < count; r++) {
       const int64_t target = targets.as<int32_t>()[(row + r) * targets.stride[0]];
-      const T factor = static_cast<T>(loadValue<T>(scale, row + r));
+      const T factor = static_cast<T>(loadValue<T>(scale, row + r) * all);
       T* x = block + r * m;
       if (target == ignored) {
         std::fill(x, x + m, T(0));
@@ -256,9 +256,10 @@ double crossEntropyKernel(Context&, Reader& reader) {
   return 0;
 }
 
-// Reads the ignored target, logits, targets, logSumExp, scale, out.
+// Reads the ignored target, a factor for all, logits, targets, logSumExp, scale, out.
 double crossEntropyBackwardKernel(Context&, Reader& reader) {
   const int64_t ignored = reader.integer(-(int64_t(1) << 50), int64_t(1) << 50);
+  const double factor = reader.number();
   View logits, targets, norms, scale, out;
   for (View* view : {&logits, &targets, &norms, &scale, &out}) reader.view(*view);
   const int64_t n = logits.rank == 2 ? logits.size[0] : -1;
@@ -268,9 +269,9 @@ double crossEntropyBackwardKernel(Context&, Reader& reader) {
   if (!targetsInRange(targets, logits.size[1], ignored)) return 1;
   if (logits.elements() == 0) return 0;
   if (isDouble(logits)) {
-    crossEntropyBackward<double>(logits, targets, norms, ignored, scale, out);
+    crossEntropyBackward<double>(logits, targets, norms, ignored, scale, factor, out);
   } else {
-    crossEntropyBackward<float>(logits, targets, norms, ignored, scale, out);
+    crossEntropyBackward<float>(logits, targets, norms, ignored, scale, factor, out);
   }
   return 0;
 }

@@ -20,30 +20,46 @@ constexpr int64_t kMostParts = 8;
 // Share of the lanes that compute something when `size` elements fill whole registers.
 double fill(int64_t size) { return double(size) / double((size + kLanes - 1) / kLanes * kLanes); }
 
-dnnl_status_t sgemm(const Matrix& a, const Matrix& b, int64_t m, int64_t n, int64_t k, float beta, float* out, int64_t lead) {
+dnnl_status_t sgemm(const Matrix& a, const Matrix& b, int64_t m, int64_t n, int64_t k, float* out, int64_t lead) {
   return dnnl_sgemm(a.transposed ? 'T' : 'N', b.transposed ? 'T' : 'N', m, n, k, 1.0f, a.data, a.lead, b.data, b.lead,
-                    beta, out, lead);
+                    0.0f, out, lead);
+}
+
+// to = epilogue(from) for a row whose elements are `step` apart.
+template <bool kBias, bool kRelu>
+void finishRow(const float* from, int64_t step, int64_t n, const float* bias, float* to) {
+#pragma GCC ivdep
+  for (int64_t j = 0; j < n; j++) {
+    const float x = kBias ? from[j * step] + bias[j] : from[j * step];
+    to[j] = kRelu && x <= 0 ? 0 : x;
+  }
+}
+
+using FinishRow = void (*)(const float* from, int64_t step, int64_t n, const float* bias, float* to);
+FinishRow finisher(const Epilogue& e) {
+  if (e.bias != nullptr) return e.relu ? finishRow<true, true> : finishRow<true, false>;
+  return e.relu ? finishRow<false, true> : finishRow<false, false>;
 }
 
 // Registers run along the columns of `out`. Where these fill them badly and the rows would not, computing the transpose
 // and turning it round is faster: 64×784 · 784×50 by a fifth.
 bool turnsRound(int64_t m, int64_t n) { return m * n <= 1 << 18 && fill(n) < 0.9 * fill(m); }
 
-dnnl_status_t part(const Matrix& a, const Matrix& b, int64_t m, int64_t n, int64_t k, float beta, float* out, int64_t lead) {
-  if (!turnsRound(m, n)) return sgemm(a, b, m, n, k, beta, out, lead);
+dnnl_status_t part(const Matrix& a, const Matrix& b, int64_t m, int64_t n, int64_t k, const Epilogue& epilogue, float* out,
+                   int64_t lead) {
+  const FinishRow finish = finisher(epilogue);
+  if (!turnsRound(m, n)) {
+    const dnnl_status_t status = sgemm(a, b, m, n, k, out, lead);
+    if (epilogue.bias == nullptr && !epilogue.relu) return status;
+    for (int64_t i = 0; i < m; i++) finish(out + i * lead, 1, n, epilogue.bias, out + i * lead);
+    return status;
+  }
   static thread_local std::vector<float> scratch;
   if (scratch.size() < size_t(m * n)) scratch.resize(m * n);
   float* turned = scratch.data();
   const Matrix at{a.data, !a.transposed, a.lead}, bt{b.data, !b.transposed, b.lead};
-  const dnnl_status_t status = sgemm(bt, at, n, m, k, 0.0f, turned, m);
-  for (int64_t i = 0; i < m; i++) {
-    float* row = out + i * lead;
-    if (beta == 0.0f) {
-      for (int64_t j = 0; j < n; j++) row[j] = turned[j * m + i];
-    } else {
-      for (int64_t j = 0; j < n; j++) row[j] += turned[j * m + i];
-    }
-  }
+  const dnnl_status_t status = sgemm(bt, at, n, m, k, turned, m);
+  for (int64_t i = 0; i < m; i++) finish(turned + i, m, n, epilogue.bias, out + i * lead);
   return status;
 }
 
@@ -52,40 +68,49 @@ Matrix columnsFrom(const Matrix& x, int64_t column) {
   return {x.data + (x.transposed ? column * x.lead : column), x.transposed, x.lead};
 }
 
-// How a product is cut: along its longer side, in whole registers.
+// How a product is cut: along its longer side. Of a gradient for weights, where a comes transposed, always by rows: those
+// are cut alike in all that is done to weights, so that each core finds its own in its cache.
 struct Cut {
   int64_t parts, step;
   bool rows;
 };
 
-Cut cutOf(int64_t m, int64_t n, int64_t k) {
-  const int64_t longest = std::max(m, n);
+Cut cutOf(bool isTransposed, int64_t m, int64_t n, int64_t k) {
+  const bool rows = m >= n || (isTransposed && m >= 2 * kLanes);
+  const int64_t size = rows ? m : n;
   const int64_t wanted = std::min<int64_t>(kMostParts, int64_t(2.0 * m * n * k / kPartWork + 0.25));
-  if (wanted < 2 || longest < 2 * kLanes) return {1, longest, m >= n};
-  const int64_t step = (longest / wanted + kLanes - 1) / kLanes * kLanes;
-  return {(longest + step - 1) / step, step, m >= n};
+  if (wanted < 2 || size < 2 * kLanes) return {1, size, rows};
+  const int64_t whole = rows && !turnsRound(m / wanted, n) ? 1 : kLanes;  // registers
+  const int64_t step = ((size + wanted - 1) / wanted + whole - 1) / whole * whole;
+  return {(size + step - 1) / step, step, rows};
 }
 
 }  // namespace
 
-dnnl_status_t product(const Matrix& a, const Matrix& b, int64_t m, int64_t n, int64_t k, float beta, float* out, int64_t lead) {
+dnnl_status_t product(const Matrix& a, const Matrix& b, int64_t m, int64_t n, int64_t k, const Epilogue& epilogue,
+                      float* out, int64_t lead) {
   const SignalsHeld held;
   const double work = 2.0 * m * n * k;
-  if (work >= kOwnThreads && omp_get_max_threads() > 1) {
-    restHelpers();
-    return sgemm(a, b, m, n, k, beta, out, lead);
-  }
-  const Cut cut = cutOf(m, n, k);
-  std::atomic<dnnl_status_t> status{dnnl_success};
-  const auto run = [&](int64_t i) {
-    const int64_t first = i * cut.step, size = std::min(cut.step, (cut.rows ? m : n) - first);
-    const dnnl_status_t mine = cut.rows ? part(rowsFrom(a, first), b, size, n, k, beta, out + first * lead, lead)
-                                        : part(a, columnsFrom(b, first), m, size, k, beta, out + first, lead);
-    if (mine != dnnl_success) status = mine;
-  };
   const int threads = omp_get_max_threads();
+  if (work >= kOwnThreads && threads > 1) {
+    restHelpers();
+    const dnnl_status_t status = sgemm(a, b, m, n, k, out, lead);
+    if (epilogue.bias == nullptr && !epilogue.relu) return status;
+    parallelFor(m, m * n, [&](int64_t i, int64_t last) {
+      for (; i < last; i++) finisher(epilogue)(out + i * lead, 1, n, epilogue.bias, out + i * lead);
+    });
+    return status;
+  }
+  const Cut cut = cutOf(a.transposed, m, n, k);
+  std::atomic<dnnl_status_t> status{dnnl_success};
   const OneThread one;  // for oneDNN
-  share(cut.parts, threads, int64_t(work / kWorkPerElement), [&](int64_t i, int) { run(i); });
+  share(cut.parts, threads, int64_t(work / kWorkPerElement), [&](int64_t i, int) {
+    const int64_t first = i * cut.step, size = std::min(cut.step, (cut.rows ? m : n) - first);
+    const Epilogue own{epilogue.bias == nullptr || cut.rows ? epilogue.bias : epilogue.bias + first, epilogue.relu};
+    const dnnl_status_t mine = cut.rows ? part(rowsFrom(a, first), b, size, n, k, own, out + first * lead, lead)
+                                        : part(a, columnsFrom(b, first), m, size, k, own, out + first, lead);
+    if (mine != dnnl_success) status = mine;
+  });
   return status;
 }
 

@@ -1,4 +1,4 @@
-// One float matrix product out = a·b + beta·out, cut into parts that depend on its sizes only and run by one thread or
+// One float matrix product out = a·b, cut into parts that depend on its sizes only and run by one thread or
 // several: the result is the same bit for bit either way.
 #pragma once
 
@@ -15,7 +15,14 @@ struct Matrix {
   int64_t lead;
 };
 
+// What is done with each element of a product while it is near.
+struct Epilogue {
+  const float* bias = nullptr;  // one for each column
+  bool relu = false;            // cut off below 0; NaN stays
+};
+
 // Rows of `out` are `lead` elements apart. Does not throw: it may run inside a parallel region.
-dnnl_status_t product(const Matrix& a, const Matrix& b, int64_t m, int64_t n, int64_t k, float beta, float* out, int64_t lead);
+dnnl_status_t product(const Matrix& a, const Matrix& b, int64_t m, int64_t n, int64_t k, const Epilogue& epilogue,
+                      float* out, int64_t lead);
 
 }  // namespace kindling

@@ -22,6 +22,7 @@ constexpr int64_t kWakingWork = 65'536;
 // and at first without offering its core to others.
 constexpr auto kAlert = std::chrono::microseconds(60), kAwake = std::chrono::microseconds(300);
 constexpr int kMostHelpers = 127;
+constexpr int64_t kMostParts = 4095;
 
 using Clock = std::chrono::steady_clock;
 
@@ -45,14 +46,13 @@ class Team {
   bool enter() { return !busy_.exchange(true, std::memory_order_acquire); }
   void leave() { busy_.store(false, std::memory_order_release); }
 
-  void run(int64_t parts, int threads, bool wakes, PartFunction function, void* job) {
+  void run(int parts, int threads, bool wakes, PartFunction function, void* job) {
     const int lanes = std::min(threads, kMostHelpers + 1);
     while (helpers_ < lanes - 1) hire();
     function_ = function;
     job_ = job;
-    parts_ = parts;
     done_.store(0, std::memory_order_relaxed);
-    offer_.store(Offer{++number_, lanes, parts}.word(), std::memory_order_seq_cst);
+    offer_.store(Offer(++number_, lanes, 0, parts).word(), std::memory_order_seq_cst);
     if (wakes && asleep_.load(std::memory_order_seq_cst) > 0) wake();
     while (take(0)) {
     }
@@ -68,15 +68,20 @@ class Team {
   void rest() { resting_.store(offer_.load(std::memory_order_relaxed) >> 32, std::memory_order_relaxed); }
 
  private:
-  // What is still to be taken of which job, in one word, so that a part can be taken only of the job it belongs to.
+  // What is still to be taken of which job, in one word, so that a part can be taken only of the job it belongs to. The
+  // caller takes parts from the front and helpers from the back: of memory that one job after another goes through, each
+  // finds in its cache what it had the last time.
   struct Offer {
     uint32_t number;
     int lanes;
-    int64_t remaining;
+    int front, back;
 
-    explicit Offer(uint64_t word) : number(word >> 32), lanes(word >> 24 & 255), remaining(word & 0xffffff) {}
-    Offer(uint32_t n, int l, int64_t r) : number(n), lanes(l), remaining(r) {}
-    uint64_t word() const { return uint64_t(number) << 32 | uint64_t(lanes) << 24 | uint64_t(remaining); }
+    explicit Offer(uint64_t word)
+        : number(word >> 32), lanes(word >> 24 & 255), front(word >> 12 & 4095), back(word & 4095) {}
+    Offer(uint32_t n, int l, int f, int b) : number(n), lanes(l), front(f), back(b) {}
+    uint64_t word() const {
+      return uint64_t(number) << 32 | uint64_t(lanes) << 24 | uint64_t(front) << 12 | uint64_t(back);
+    }
   };
 
   // Takes and does one part, if there is one for this lane. What belongs to the job is read only after a part was taken:
@@ -84,10 +89,11 @@ class Team {
   bool take(int lane) {
     uint64_t word = offer_.load(std::memory_order_acquire);
     for (;;) {
-      const Offer offer(word);
-      if (offer.remaining == 0 || lane >= offer.lanes) return false;
-      if (offer_.compare_exchange_weak(word, word - 1, std::memory_order_acq_rel)) {
-        function_(job_, parts_ - offer.remaining, lane);
+      Offer offer(word);
+      if (offer.front == offer.back || lane >= offer.lanes) return false;
+      const int part = lane == 0 ? offer.front++ : --offer.back;
+      if (offer_.compare_exchange_weak(word, offer.word(), std::memory_order_acq_rel)) {
+        function_(job_, part, lane);
         done_.fetch_add(1, std::memory_order_release);
         return true;
       }
@@ -129,7 +135,8 @@ class Team {
     std::unique_lock<std::mutex> lock(mutex_);
     asleep_.fetch_add(1, std::memory_order_seq_cst);
     // A job that came before the caller could see this one asleep.
-    if (Offer(offer_.load(std::memory_order_seq_cst)).remaining == 0) {
+    const Offer offer(offer_.load(std::memory_order_seq_cst));
+    if (offer.front == offer.back) {
       const uint64_t before = wakings_;
       awake_.wait(lock, [&] { return wakings_ != before; });
     }
@@ -145,10 +152,9 @@ class Team {
   }
 
   alignas(64) std::atomic<uint64_t> offer_{0};
-  alignas(64) std::atomic<int64_t> done_{0};
+  alignas(64) std::atomic<int> done_{0};
   PartFunction function_ = nullptr;
   void* job_ = nullptr;
-  int64_t parts_ = 0;
   alignas(64) std::atomic<bool> busy_{false};
   std::atomic<uint64_t> resting_{~uint64_t(0)};
   std::atomic<int> asleep_{0};
@@ -161,6 +167,20 @@ class Team {
 
 thread_local bool isSharing = false;
 
+// More parts than can be told apart, several as one.
+struct Bundle {
+  PartFunction run;
+  void* job;
+  int64_t parts;
+
+  static void runSome(void* self, int64_t bundle, int lane) {
+    const Bundle& b = *static_cast<Bundle*>(self);
+    for (int64_t part = bundle * b.parts / kMostParts; part < (bundle + 1) * b.parts / kMostParts; part++) {
+      b.run(b.job, part, lane);
+    }
+  }
+};
+
 void runAlone(int64_t parts, PartFunction run, void* job) {
   for (int64_t part = 0; part < parts; part++) run(job, part, 0);
 }
@@ -169,12 +189,17 @@ void runAlone(int64_t parts, PartFunction run, void* job) {
 
 void shareParts(int64_t parts, int threads, int64_t work, PartFunction run, void* job) {
   Team& team = Team::instance();
-  if (parts < 2 || threads < 2 || isSharing || parts > 0xffffff || !team.enter()) {
+  if (parts < 2 || threads < 2 || isSharing || !team.enter()) {
     runAlone(parts, run, job);
     return;
   }
   isSharing = true;
-  team.run(parts, threads, work >= kWakingWork, run, job);
+  if (parts <= kMostParts) {
+    team.run(static_cast<int>(parts), threads, work >= kWakingWork, run, job);
+  } else {
+    Bundle bundle{run, job, parts};
+    team.run(kMostParts, threads, true, Bundle::runSome, &bundle);
+  }
   isSharing = false;
   team.leave();
 }

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { Allocator, sizeClass } from "./allocator.ts";
+import { Allocator, Block, sizeClass } from "./allocator.ts";
 
 test("size classes hold what was asked for, waste at most a fifth, and are their own class", () => {
   fc.assert(
@@ -16,28 +16,28 @@ test("size classes hold what was asked for, waste at most a fifth, and are their
 
 test("released memory is used again", () => {
   const allocator = new Allocator();
-  const buffer = allocator.allocate(1000);
-  expect(buffer.byteLength).toBe(1024);
-  allocator.release(buffer);
+  const block = allocator.allocate(1000);
+  expect(block.bytes.byteLength).toBe(1024);
+  allocator.release(block);
   expect(allocator.memory().cached).toBe(1024);
-  expect(allocator.allocate(900)).toBe(buffer);
+  expect(allocator.allocate(900)).toBe(block);
   expect(allocator.memory().cached).toBe(0);
 });
 
 test("releasing twice does not hand memory out twice", () => {
   const allocator = new Allocator();
-  const buffer = allocator.allocate(100);
-  allocator.release(buffer);
-  allocator.release(buffer);
+  const block = allocator.allocate(100);
+  allocator.release(block);
+  allocator.release(block);
   expect(allocator.memory().cached).toBe(112);
   expect(allocator.allocate(100)).not.toBe(allocator.allocate(100));
 });
 
 test("no more than the cap is kept, and foreign buffers are not", () => {
   const allocator = new Allocator({ maxCachedBytes: 2048 });
-  const buffers = [1, 2, 3].map(() => allocator.allocate(1024));
-  for (const buffer of buffers) allocator.release(buffer);
-  allocator.release(new ArrayBuffer(100));
+  const blocks = [1, 2, 3].map(() => allocator.allocate(1024));
+  for (const block of blocks) allocator.release(block);
+  allocator.release(new Block(new ArrayBuffer(100)));
   expect(allocator.memory().cached).toBe(2048);
 });
 
@@ -45,12 +45,12 @@ test("memory counts what is held, and remembers the peak", () => {
   const allocator = new Allocator();
   const before = allocator.memory().live;
   const size = 32 * 1024 * 1024;
-  let buffer = allocator.allocate(size);
+  let block = allocator.allocate(size);
   expect(allocator.memory().live - before).toBeGreaterThanOrEqual(size);
-  allocator.release(buffer);
+  allocator.release(block);
   expect(allocator.memory().live - before).toBeLessThan(size);
   expect(allocator.memory().peak - before).toBeGreaterThanOrEqual(size);
-  buffer = allocator.allocate(size);
+  block = allocator.allocate(size);
   expect(allocator.memory().live - before).toBeGreaterThanOrEqual(size);
-  expect(buffer.byteLength).toBe(size);
+  expect(block.bytes.byteLength).toBe(size);
 });

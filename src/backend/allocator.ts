@@ -1,5 +1,6 @@
 import { allocateBytes, heldBytes } from "#platform";
 import type { MemoryUse } from "./backend.ts";
+import { type DType, type TypedArray, typedArrayOver } from "./dtype.ts";
 
 const MIN_BYTES = 64;
 const SAMPLE_BYTES = 32 * 1024 * 1024;
@@ -8,6 +9,32 @@ const SAMPLE_BYTES = 32 * 1024 * 1024;
 export interface AllocatorOptions {
   /** Bytes kept for reuse at most; what is released beyond that is left to the garbage collector. Default 256 MB. */
   readonly maxCachedBytes?: number;
+  /** Where the bytes of a buffer lie in memory, for backends that need to know. Default 0. */
+  readonly addressOf?: (bytes: ArrayBuffer) => number;
+}
+
+/** A buffer with what is found out about it once: it passes from tensor to tensor through the free list. */
+export class Block {
+  readonly bytes: ArrayBuffer;
+  readonly address: number;
+  /** Whether it waits in a free list. */
+  isFree = false;
+  private _dtype: DType | undefined;
+  private _elements: TypedArray | undefined;
+
+  constructor(bytes: ArrayBuffer, address = 0) {
+    this.bytes = bytes;
+    this.address = address;
+  }
+
+  /** The whole memory as elements of `dtype` (16-bit floats as their bits). */
+  elements(dtype: DType): TypedArray {
+    if (this._elements === undefined || this._dtype !== dtype) {
+      this._dtype = dtype;
+      this._elements = typedArrayOver(dtype, this.bytes);
+    }
+    return this._elements;
+  }
 }
 
 /**
@@ -16,34 +43,35 @@ export interface AllocatorOptions {
  */
 export class Allocator {
   private readonly _maxCachedBytes: number;
-  private readonly _free = new Map<number, ArrayBuffer[]>();
-  private readonly _isFree = new Set<ArrayBuffer>();
+  private readonly _addressOf: (bytes: ArrayBuffer) => number;
+  private readonly _free = new Map<number, Block[]>();
   private _cached = 0;
   private _handedOut = 0;
   private _peak = 0;
   private _untilSample = SAMPLE_BYTES;
 
-  constructor({ maxCachedBytes = 256 * 1024 * 1024 }: AllocatorOptions = {}) {
+  constructor({ maxCachedBytes = 256 * 1024 * 1024, addressOf = () => 0 }: AllocatorOptions = {}) {
     this._maxCachedBytes = maxCachedBytes;
+    this._addressOf = addressOf;
   }
 
   /** Uninitialised memory of at least `byteLength` bytes, a multiple of 16. */
-  allocate(byteLength: number): ArrayBuffer {
+  allocate(byteLength: number): Block {
     const size = sizeClass(byteLength);
-    const buffer = this._take(size) ?? allocateBytes(size);
+    const block = this._take(size) ?? this._make(size);
     this._handedOut += size;
     this._untilSample -= size;
     if (this._untilSample <= 0) {
       this._untilSample = SAMPLE_BYTES;
       this._sample();
     }
-    return buffer;
+    return block;
   }
 
-  /** Gives a buffer back for reuse; giving one back that is free already does nothing. */
-  release(buffer: ArrayBuffer): void {
-    const size = buffer.byteLength;
-    if (this._isFree.has(buffer) || sizeClass(size) !== size) return;
+  /** Gives a block back for reuse; giving one back that is free already does nothing. */
+  release(block: Block): void {
+    const size = block.bytes.byteLength; // 0 when the buffer was transferred away
+    if (block.isFree || sizeClass(size) !== size) return;
     this._handedOut -= size;
     if (this._cached + size > this._maxCachedBytes) return;
     let list = this._free.get(size);
@@ -51,8 +79,8 @@ export class Allocator {
       list = [];
       this._free.set(size, list);
     }
-    list.push(buffer);
-    this._isFree.add(buffer);
+    list.push(block);
+    block.isFree = true;
     this._cached += size;
   }
 
@@ -62,12 +90,17 @@ export class Allocator {
     return { live, cached: this._cached, peak: this._peak };
   }
 
-  private _take(size: number): ArrayBuffer | undefined {
-    const buffer = this._free.get(size)?.pop();
-    if (buffer === undefined) return undefined;
-    this._isFree.delete(buffer);
+  private _take(size: number): Block | undefined {
+    const block = this._free.get(size)?.pop();
+    if (block === undefined) return undefined;
+    block.isFree = false;
     this._cached -= size;
-    return buffer;
+    return block;
+  }
+
+  private _make(size: number): Block {
+    const bytes = allocateBytes(size);
+    return new Block(bytes, this._addressOf(bytes));
   }
 
   private _sample(): number {
@@ -81,7 +114,8 @@ export class Allocator {
 /** Sizes are rounded up to a power of two or one of three steps between, so that at most a fifth is wasted. */
 export function sizeClass(byteLength: number): number {
   if (byteLength <= MIN_BYTES) return MIN_BYTES;
-  const exponent = Math.floor(Math.log2(byteLength - 1));
-  const step = 2 ** (exponent - 2);
+  const last = byteLength - 1;
+  const exponent = last < 2 ** 31 ? 31 - Math.clz32(last) : Math.floor(Math.log2(last));
+  const step = exponent < 31 ? 1 << (exponent - 2) : 2 ** (exponent - 2);
   return Math.ceil(byteLength / step) * step;
 }

@@ -24,10 +24,10 @@ export interface ChannelNorm {
  */
 export interface FastKernels {
   /**
-   * `out = a · b (+ bias)`. Shapes: a `[…batch, m, k]`, b `[…batch, k, n]`, bias `[n]` → out `[…batch, m, n]`;
-   * batch axes are equal (broadcast ones have stride 0). With `accumulate`, `out += a · b`.
+   * `out = a · b (+ bias)`, with `relu` cut off below 0. Shapes: a `[…batch, m, k]`, b `[…batch, k, n]`, bias `[n]` →
+   * out `[…batch, m, n]`; batch axes are equal (broadcast ones have stride 0).
    */
-  matmul(a: View, b: View, bias: View | undefined, out: View, accumulate: boolean): void;
+  matmul(a: View, b: View, bias: View | undefined, relu: boolean, out: View): void;
 
   /**
    * Cross-entropy of each row. Shapes: logits `[n, c]`, targets `[n]` int32 → losses `[n]`, logSumExp `[n]`.
@@ -36,8 +36,19 @@ export interface FastKernels {
    */
   crossEntropy(logits: View, targets: View, ignoreIndex: number, losses: View, logSumExp: View): void;
 
-  /** Its gradient: `out = (softmax(logits) − onehot(targets)) · scale[row]`. Shapes: scale `[n]` (stride 0 allowed) → out `[n, c]`. */
-  crossEntropyBackward(logits: View, targets: View, logSumExp: View, ignoreIndex: number, scale: View, out: View): void;
+  /**
+   * Its gradient: `out = (softmax(logits) − onehot(targets)) · scale[row] · factor`, 0 in rows that do not count.
+   * Shapes: scale `[n]` (stride 0 allowed) → out `[n, c]`.
+   */
+  crossEntropyBackward(
+    logits: View,
+    targets: View,
+    logSumExp: View,
+    ignoreIndex: number,
+    scale: View,
+    factor: number,
+    out: View,
+  ): void;
 
   /** Softmax, or its logarithm, over the last axis. Shapes: x `[n, c]` contiguous → out `[n, c]`. */
   softmax(x: View, log: boolean, out: View): void;

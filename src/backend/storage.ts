@@ -1,5 +1,6 @@
+import type { Block } from "./allocator.ts";
 import type { Backend } from "./backend.ts";
-import { type DType, type TypedArray, typedArrayOver } from "./dtype.ts";
+import type { DType, TypedArray } from "./dtype.ts";
 
 /**
  * The memory behind one or more tensors: a V8-owned buffer, so the garbage collector frees it and counts its bytes.
@@ -10,9 +11,7 @@ export class Storage {
   static count = 0;
   readonly serial: number = Storage.count++;
   readonly backend: Backend;
-  readonly bytes: ArrayBuffer;
-  /** Where the bytes lie in memory, for the native backend; 0 elsewhere. */
-  readonly address: number;
+  readonly block: Block;
   /** Counts in-place changes, so that a changed saved value can be refused. */
   version = 0;
   /** Set by a backend's release, so that giving memory back twice does nothing. */
@@ -20,13 +19,22 @@ export class Storage {
   /** How many tape entries hold a tensor on this memory for their backward. */
   private _savers = 0;
   private _isAbandoned = false;
-  private _dtype: DType | undefined;
-  private _elements: TypedArray | undefined;
+  /** The backward pass that holds it, and how often. */
+  pass = 0;
+  holds = 0;
 
-  constructor(backend: Backend, bytes: ArrayBuffer, address = 0) {
+  constructor(backend: Backend, block: Block) {
     this.backend = backend;
-    this.bytes = bytes;
-    this.address = address;
+    this.block = block;
+  }
+
+  get bytes(): ArrayBuffer {
+    return this.block.bytes;
+  }
+
+  /** Where the bytes lie in memory, for the native backend; 0 elsewhere. */
+  get address(): number {
+    return this.block.address;
   }
 
   /** A tape entry holds it. */
@@ -51,10 +59,6 @@ export class Storage {
 
   /** The whole memory as elements of `dtype` (16-bit floats as their bits). */
   elements(dtype: DType): TypedArray {
-    if (this._elements === undefined || this._dtype !== dtype) {
-      this._dtype = dtype;
-      this._elements = typedArrayOver(dtype, this.bytes);
-    }
-    return this._elements;
+    return this.block.elements(dtype);
   }
 }

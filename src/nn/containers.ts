@@ -2,7 +2,6 @@ import { ArgumentError } from "../backend/errors.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { ReLU } from "./activation.ts";
 import { AnyModule, Module } from "./module.ts";
-import { BatchNormNd } from "./norm.ts";
 
 /** A module from tensor to tensor. */
 export type Layer = Module<readonly [Tensor], Tensor>;
@@ -36,8 +35,8 @@ export class Sequential extends Module {
       const layer = layers[i];
       const given = h;
       const isContained = layer._isContained;
-      if (isContained && layer instanceof BatchNormNd && isPlainReLU(layers[i + 1])) {
-        h = layer._normalize(given, true);
+      if (isContained && layer._forwardRelu !== undefined && isPlainReLU(layers[i + 1])) {
+        h = layer._forwardRelu(given);
         i++;
       } else {
         h = layer.forward(given);

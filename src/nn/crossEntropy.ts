@@ -49,10 +49,9 @@ export function crossEntropy(logits: Tensor, targets: Tensor, options: CrossEntr
   const rows = classesLast(logits);
   const flat = targets.reshape([-1]);
   if (weight !== undefined || labelSmoothing > 0) return smoothed(rows, flat, targets, options);
-  const losses = apply(crossEntropyOp, [rows, flat], { ignoreIndex });
-  if (reduction !== "mean") return shaped(losses, targets, reduction);
-  const counted = countOf(flat, ignoreIndex);
-  return counted === flat.numel() ? losses.mean() : losses.sum().div(counted);
+  if (reduction === "none") return apply(crossEntropyOp, [rows, flat], { ignoreIndex }).reshape(targets.shape);
+  const scale = reduction === "sum" ? 1 : 1 / countOf(flat, ignoreIndex); // of nothing, the mean is NaN
+  return apply(crossEntropyOp, [rows, flat], { ignoreIndex, scale });
 }
 
 /**

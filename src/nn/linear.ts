@@ -41,8 +41,16 @@ export class Linear extends Module {
     this.bias = bias ? new Parameter(uniform_(empty([outFeatures], options), -bound, bound)) : undefined;
   }
 
+  override get _isContained(): boolean {
+    return this.forward === Linear.prototype.forward;
+  }
+
   forward(x: Tensor): Tensor {
     return linear(x, this.weight, this.bias);
+  }
+
+  override _forwardRelu(x: Tensor): Tensor {
+    return linear(x, this.weight, this.bias, { relu: true });
   }
 
   override describe(): string {

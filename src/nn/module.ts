@@ -251,6 +251,9 @@ const printing = new Set<AnyModule>();
 export abstract class Module<Inputs extends readonly unknown[] = readonly [Tensor], Output = Tensor> extends AnyModule {
   /** The computation. */
   abstract override forward(...inputs: Inputs): Output;
+
+  /** {@link forward} with ReLU on its result in the same pass over memory, where a layer can do that. */
+  _forwardRelu?(...inputs: Inputs): Output;
 }
 
 /** A module's own parameters, then its own buffers, by name. */

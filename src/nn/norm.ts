@@ -80,11 +80,14 @@ export abstract class BatchNormNd extends RunningNorm {
   }
 
   forward(x: Tensor): Tensor {
-    return this._normalize(x, false);
+    return this.normalize(x, false);
   }
 
-  /** The forward, if asked with ReLU in the same pass over the data. */
-  _normalize(x: Tensor, relu: boolean): Tensor {
+  override _forwardRelu(x: Tensor): Tensor {
+    return this.normalize(x, true);
+  }
+
+  private normalize(x: Tensor, relu: boolean): Tensor {
     checkChannelsOf(this.constructor.name, x.shape, this._ranks, this.channels);
     const { weight, bias, runningMean, runningVar, eps } = this;
     const training = this.training || runningMean === undefined;

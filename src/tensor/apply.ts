@@ -14,8 +14,11 @@ export function apply<Options>(op: Op<Options>, inputs: readonly Tensor[], optio
 /** As {@link apply}, for operations with several outputs. */
 export function applyAll<Options>(op: Op<Options>, inputs: readonly Tensor[], options: Options): readonly Tensor[] {
   const first = inputs[0];
+  const { backend } = first.storage;
+  let isRecorded = false;
   for (const x of inputs) {
-    if (x.storage.backend !== first.storage.backend) {
+    if (x.requiresGrad) isRecorded = true;
+    if (x.storage.backend !== backend) {
       throw new DeviceError(
         op.name,
         `tensors lie on different devices: "${first.device}" and "${x.device}". Move one with .to(device).`,
@@ -23,12 +26,10 @@ export function applyAll<Options>(op: Op<Options>, inputs: readonly Tensor[], op
     }
   }
   const outputs = op.infer(inputs, options).map((spec) => allocateOutput(first, spec));
-  op.forward(first.storage.backend, inputs, outputs, options);
-  if (op.backward !== undefined && isGradEnabled() && inputs.some((x) => x.requiresGrad)) {
+  op.forward(backend, inputs, outputs, options);
+  if (isRecorded && op.backward !== undefined && isGradEnabled()) {
     const node = new OpNode(op, options, inputs, outputs);
-    outputs.forEach((y, i) => {
-      if (isFloatingPoint(y.dtype)) y._record(node, i);
-    });
+    for (let i = 0; i < outputs.length; i++) if (isFloatingPoint(outputs[i].dtype)) outputs[i]._record(node, i);
   }
   return op.visible === undefined ? outputs : outputs.slice(0, op.visible);
 }

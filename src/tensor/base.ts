@@ -31,8 +31,9 @@ export abstract class TensorBase {
   readonly dtype: DType;
   _node: GradNode | undefined = undefined;
   _outputIndex = 0;
-  _hooks: GradientHook[] = [];
-  _accumulatedHooks: ((leaf: Tensor) => void)[] = [];
+  /** Of a leaf; hooks of other tensors belong to the node that made them. */
+  _hooks: GradientHook[] | undefined = undefined;
+  _accumulatedHooks: ((leaf: Tensor) => void)[] | undefined = undefined;
   /** The gradient for kindling's own use, which does not count as looking at it. */
   _grad: Tensor | undefined = undefined;
   private _gradSeen = false;
@@ -127,12 +128,13 @@ export abstract class TensorBase {
    */
   registerHook(hook: GradientHook): HookHandle {
     if (!this.requiresGrad) throw new GradientError("registerHook", "the tensor does not require a gradient.");
-    let list = this._hooks;
-    if (this._node !== undefined) {
-      this._node.hooks ??= new Map();
-      list = this._node.hooks.get(this._outputIndex) ?? [];
-      this._node.hooks.set(this._outputIndex, list);
+    if (this._node === undefined) {
+      this._hooks ??= [];
+      return addTo(this._hooks, hook);
     }
+    this._node.hooks ??= new Map();
+    const list = this._node.hooks.get(this._outputIndex) ?? [];
+    this._node.hooks.set(this._outputIndex, list);
     return addTo(list, hook);
   }
 
@@ -148,6 +150,7 @@ export abstract class TensorBase {
         "only a leaf that requires a gradient accumulates one.",
       );
     }
+    this._accumulatedHooks ??= [];
     return addTo(this._accumulatedHooks, hook);
   }
 

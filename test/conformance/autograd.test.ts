@@ -23,6 +23,18 @@ describe.each(devices)("autograd on %s", (device) => {
       expect(x.grad?.toArray()).toEqual([3 * (2 * 6 + 5)]);
       expect(calls).toBe(1);
     });
+    test("a hook may go back through nodes where the pass it interrupts has left gradients", () => {
+      const x = leaf([1, 2]);
+      const h = x.mul(2);
+      const early = h.mul(3);
+      const late = h.mul(5); // newer, so its gradient reaches h first
+      early.registerHook(() => {
+        h.sum().backward({ retainGraph: true });
+        return undefined;
+      });
+      early.add(late).sum().backward({ retainGraph: true });
+      expect(x.grad?.toArray()).toEqual([2 * (3 + 5) + 2, 2 * (3 + 5) + 2]);
+    });
     test("a second pass adds to .grad", () => {
       const x = leaf([1, 2]);
       x.square().sum().backward();

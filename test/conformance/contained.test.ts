@@ -35,6 +35,19 @@ describe.each(devices)("values between layers on %s", (device) => {
           new nn.MaxPool2d(2),
         ),
     ],
+    [
+      "linear layers",
+      () =>
+        new nn.Sequential(
+          nn.convBlock(3, 4),
+          new nn.Flatten(),
+          new nn.Linear(256, 20),
+          new nn.ReLU(),
+          new nn.Linear(20, 9, { bias: false }),
+          new nn.ReLU(),
+          new nn.Linear(9, 3),
+        ),
+    ],
     ["xresnet blocks", () => new nn.Sequential(nn.convBlock(3, 4), new XResBlock(1, 4, 6, 2), new XResBlock(1, 6, 6))],
   ];
 

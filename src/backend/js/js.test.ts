@@ -387,11 +387,11 @@ describe("js backend: matmul", () => {
       layouts: fc.tuple(layouts, layouts, layouts),
       dtype: fc.constantFrom<DType>("float32", "float64", "bfloat16", "int32"),
       withBias: fc.boolean(),
-      accumulate: fc.boolean(),
+      relu: fc.boolean(),
       values: fc.array(fc.integer({ min: -4, max: 4 }), { minLength: 60, maxLength: 60 }),
     });
     fc.assert(
-      fc.property(cases, ({ batch, sizes: [m, n, k], layouts: [la, lb, lo], dtype, withBias, accumulate, values }) => {
+      fc.property(cases, ({ batch, sizes: [m, n, k], layouts: [la, lb, lo], dtype, withBias, relu, values }) => {
         const fill = (shape: Shape, from: number, layout: Layout): View =>
           make(
             shape,
@@ -402,14 +402,14 @@ describe("js backend: matmul", () => {
         const a = fill([...batch, m, k], 0, la);
         const b = fill([...batch, k, n], 5, lb);
         const out = fill([...batch, m, n], 9, lo);
-        const bias = withBias && !accumulate ? fill([n], 2, lb) : undefined;
+        const bias = withBias ? fill([n], 2, lb) : undefined;
         const expected = positions(out.shape).map((p) => {
           const [head, i, j] = [p.slice(0, -2), p[p.length - 2], p[p.length - 1]];
-          let sum = accumulate ? at(out, out.shape, p) : 0;
+          let sum = bias ? at(bias, bias.shape, [j]) : 0;
           for (let q = 0; q < k; q++) sum += at(a, a.shape, [...head, i, q]) * at(b, b.shape, [...head, q, j]);
-          return sum + (bias ? at(bias, bias.shape, [j]) : 0);
+          return relu ? Math.max(sum, 0) : sum;
         });
-        compiled.fast.matmul?.(a, b, bias, out, accumulate);
+        compiled.fast.matmul?.(a, b, bias, relu, out);
         expect(read(out)).toEqual(read(make(out.shape, expected, dtype)));
       }),
       { numRuns: 200 },
@@ -428,7 +428,7 @@ describe("js backend: matmul", () => {
     );
     const out = make([m, n], []);
     const transposed: View = { ...b, shape: [k, n], strides: [b.strides[1], b.strides[0]] };
-    compiled.fast.matmul?.(a, transposed, undefined, out, false);
+    compiled.fast.matmul?.(a, transposed, undefined, false, out);
     const [av, bv] = [read(a), read(b)];
     const expected = positions([m, n]).map(([i, j]) => {
       let sum = 0;

@@ -50,7 +50,7 @@ class JsBackend implements Backend {
   release(storage: Storage): void {
     if (storage.released) return;
     storage.released = true;
-    this._allocator.release(storage.bytes);
+    this._allocator.release(storage.block);
   }
 
   memory(): MemoryUse {

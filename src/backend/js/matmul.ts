@@ -27,7 +27,7 @@ const block = new Float64Array(ROWS * COLUMNS);
  * See {@link FastKernels.matmul}. Blocks of both operands are packed into float64, so strides cost nothing in the inner
  * loop and sums run in float64, in the order of k.
  */
-export function matmul(a: View, b: View, bias: View | undefined, out: View, accumulate: boolean): void {
+export function matmul(a: View, b: View, bias: View | undefined, relu: boolean, out: View): void {
   const rank = out.shape.length;
   const [m, n, k] = [out.shape[rank - 2], out.shape[rank - 1], a.shape[rank - 1]];
   const batch = collapse(
@@ -42,7 +42,7 @@ export function matmul(a: View, b: View, bias: View | undefined, out: View, accu
       for (let row = 0; row < m; row += ROWS) {
         const rows = Math.min(ROWS, m - row);
         multiplyBlock(left, right, row, column, rows, columns, k);
-        storeBlock(target, row, column, rows, columns, bias, accumulate);
+        storeBlock(target, row, column, rows, columns, bias, relu);
       }
     }
   });
@@ -143,7 +143,7 @@ function addRow(at: number, x0: number, x1: number, x2: number, x3: number): voi
   block[at + 3] += x3;
 }
 
-/** Writes `block` out, plus the bias or what was there. */
+/** Writes `block` out, plus the bias, and cut off below 0 if asked. */
 function storeBlock(
   out: Matrix,
   row: number,
@@ -151,11 +151,10 @@ function storeBlock(
   rows: number,
   columns: number,
   bias: View | undefined,
-  accumulate: boolean,
+  relu: boolean,
 ): void {
   const biasData = bias?.storage.elements(bias.dtype);
   const loadBias = bias && loadOf(bias.dtype);
-  const load = loadOf(out.dtype);
   const store = storeOf(out.dtype);
   for (let i = 0; i < rows; i++) {
     const lineAt = out.offset + (row + i) * out.rowStride + column * out.columnStride;
@@ -167,7 +166,7 @@ function storeBlock(
         const raw = biasData[bias.offset + (column + j) * bias.strides[0]];
         value += loadBias === undefined ? raw : loadBias(raw);
       }
-      if (accumulate) value += load === undefined ? out.data[at] : load(out.data[at]);
+      if (relu && value < 0) value = 0; // NaN stays
       out.data[at] = store === undefined ? value : store(value);
     }
   }

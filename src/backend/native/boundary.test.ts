@@ -57,7 +57,7 @@ describe.skipIf(missing !== undefined)("the addon's boundary", () => {
     expect(() => native.map(kernel, [view({ shape: [4, 8] })], [view()], [])).toThrow(/does not broadcast/);
     expect(() => native.reduce("sum", kernel, [view()], [8, 8], view({ shape: [1, 4] }), [])).toThrow(/kept axis/);
     const short = view({ shape: [4, 8] });
-    expect(() => native.fast.matmul?.(view(), short, undefined, view(), false)).toThrow(/do not fit/);
+    expect(() => native.fast.matmul?.(view(), short, undefined, false, view())).toThrow(/do not fit/);
   });
 
   it("works on after an error, and with exactly full storages", () => {

@@ -16,7 +16,7 @@ export function nativeFastKernels(backend: NativeBackend): Partial<FastKernels> 
   return {
     ...nativeImageKernels(backend),
 
-    matmul: (a, b, bias, out, accumulate) => matmul(backend, a, b, bias, out, accumulate),
+    matmul: (a, b, bias, relu, out) => matmul(backend, a, b, bias, relu, out),
 
     crossEntropy(logits, targets, ignoreIndex, losses, logSumExp) {
       const { addon, descriptor } = backend;
@@ -26,10 +26,11 @@ export function nativeFastKernels(backend: NativeBackend): Partial<FastKernels> 
       if (addon.crossEntropy(logits, targets, losses, logSumExp) !== 0) refuseTarget(logits, targets, ignoreIndex);
     },
 
-    crossEntropyBackward(logits, targets, logSumExp, ignoreIndex, scale, out) {
+    crossEntropyBackward(logits, targets, logSumExp, ignoreIndex, scale, factor, out) {
       const { addon, descriptor } = backend;
-      descriptor.start(1, 5);
+      descriptor.start(2, 5);
       descriptor.add(ignoreIndex);
+      descriptor.add(factor);
       descriptor.addViews([logits, targets, logSumExp, scale, out]);
       const failed = addon.crossEntropyBackward(logits, targets, logSumExp, scale, out) !== 0;
       if (failed) refuseTarget(logits, targets, ignoreIndex);
@@ -46,27 +47,20 @@ export function nativeFastKernels(backend: NativeBackend): Partial<FastKernels> 
   };
 }
 
-function matmul(
-  backend: NativeBackend,
-  a: View,
-  b: View,
-  bias: View | undefined,
-  out: View,
-  accumulate: boolean,
-): void {
+function matmul(backend: NativeBackend, a: View, b: View, bias: View | undefined, relu: boolean, out: View): void {
   const operands = bias === undefined ? [a, b, out] : [a, b, bias, out];
   if (out.shape.length > MAX_RANK || !operands.every(isFloat)) {
-    jsMatmul(a, b, bias, out, accumulate);
+    jsMatmul(a, b, bias, relu, out);
     return;
   }
   if (!operands.every(({ dtype }) => dtype === "float32")) {
-    matmulWidened(backend, a, b, bias, out, accumulate);
+    matmulWidened(backend, a, b, bias, relu, out);
     return;
   }
   const { addon, descriptor } = backend;
   descriptor.start(2, 4);
   descriptor.add(bias === undefined ? 0 : 1);
-  descriptor.add(accumulate ? 1 : 0);
+  descriptor.add(relu ? 1 : 0);
   descriptor.addViews(operands);
   addon.matmul(a, b, bias, out);
 }
@@ -81,20 +75,20 @@ function matmulWidened(
   a: View,
   b: View,
   bias: View | undefined,
+  relu: boolean,
   out: View,
-  accumulate: boolean,
 ): void {
   const copies: View[] = [];
-  const widen = (view: View, copies_: boolean): View => {
+  const widen = (view: View, isRead: boolean): View => {
     if (view.dtype === "float32") return view;
     const storage = backend.allocate(sizeOf(view.shape) * bytesPerElement("float32"));
     const wide: View = { ...view, storage, offset: 0, strides: contiguousStrides(view.shape), dtype: "float32" };
     copies.push(wide);
-    if (copies_) backend.map(identity, [view], [wide], []);
+    if (isRead) backend.map(identity, [view], [wide], []);
     return wide;
   };
-  const wideOut = widen(out, accumulate);
-  matmul(backend, widen(a, true), widen(b, true), bias && widen(bias, true), wideOut, accumulate);
+  const wideOut = widen(out, false);
+  matmul(backend, widen(a, true), widen(b, true), bias && widen(bias, true), relu, wideOut);
   if (wideOut !== out) backend.map(identity, [wideOut], [out], []);
   for (const { storage } of copies) backend.release(storage);
 }

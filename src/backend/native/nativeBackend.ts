@@ -26,25 +26,25 @@ export class NativeBackend implements Backend {
   readonly descriptor: Descriptor;
   private readonly _js: Backend;
   private readonly _programs: Programs;
-  private readonly _allocator = new Allocator();
+  private readonly _allocator: Allocator;
 
   constructor(addon: NativeAddon, js: Backend) {
     this.addon = addon;
     this.descriptor = new Descriptor(addon);
     this._js = js;
+    this._allocator = new Allocator({ addressOf: (bytes) => addon.addressOf(bytes) });
     this._programs = new Programs(addon, this.descriptor);
     this.fast = nativeFastKernels(this);
   }
 
   allocate(byteLength: number): Storage {
-    const bytes = this._allocator.allocate(byteLength);
-    return new Storage(this, bytes, this.addon.addressOf(bytes));
+    return new Storage(this, this._allocator.allocate(byteLength));
   }
 
   release(storage: Storage): void {
     if (storage.released) return;
     storage.released = true;
-    this._allocator.release(storage.bytes);
+    this._allocator.release(storage.block);
   }
 
   memory(): MemoryUse {

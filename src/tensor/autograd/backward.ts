@@ -62,16 +62,15 @@ interface LeafSlot {
   missing: number;
 }
 
+/** Passes are numbered, so that what one notes on nodes and storages is not taken for another's. */
+let passes = 0;
+
 /** The state of one backward pass. Gradients nobody can see any more give their memory back at once. */
 class BackwardRun {
   private readonly _retain: boolean;
   private readonly _createGraph: boolean;
-  private readonly _pending = new Map<GradNode, (Tensor | undefined)[]>();
+  private readonly _pass: number = ++passes;
   private readonly _leaves = new Map<Tensor, LeafSlot>();
-  /** How many pending gradients look at a storage. */
-  private readonly _uses = new Map<Storage, number>();
-  /** Storages that left the pass: a leaf's .grad, a hook's, the caller's. */
-  private readonly _kept = new Set<Storage>();
   /** Older storages are saved values or parameters: never ours to give back. */
   private readonly _start: number = Storage.count;
 
@@ -81,47 +80,67 @@ class BackwardRun {
   }
 
   from(root: Tensor, gradient: Tensor): void {
-    this._kept.add(gradient.storage);
+    this.keep(gradient.storage);
     if (root._node === undefined) {
-      this.use(gradient.storage);
       this.accumulate(root, gradient, 1);
       return;
     }
-    const nodes = reachable(root._node);
-    this.countUses(nodes);
-    this.push(root._node, root._outputIndex, gradient);
-    for (const node of nodes) this.step(node);
+    const nodes = this.reachable(root._node);
+    // A hook may start a pass of its own through nodes where another one is under way.
+    const others = nodes.map((node) => node.pending);
+    for (const node of nodes) node.pending = undefined;
+    try {
+      this.push(root._node, root._outputIndex, gradient);
+      for (const node of nodes) this.step(node);
+    } finally {
+      for (let i = 0; i < nodes.length; i++) nodes[i].pending = others[i];
+    }
   }
 
-  private countUses(nodes: readonly GradNode[]): void {
-    for (const node of nodes) {
-      for (const edge of node.edges) {
-        if (edge === undefined || edge instanceof GradNode) continue;
-        const slot = this._leaves.get(edge);
-        if (slot === undefined) this._leaves.set(edge, { gradient: undefined, missing: 1 });
-        else slot.missing++;
+  /** Every node that can be reached, newest first; counts the uses of leaves. */
+  private reachable(root: GradNode): GradNode[] {
+    const nodes = [root];
+    root.pass = this._pass;
+    for (let i = 0; i < nodes.length; i++) {
+      for (const edge of nodes[i].edges) {
+        if (edge === undefined) continue;
+        if (!(edge instanceof GradNode)) this.expect(edge);
+        else if (edge.pass !== this._pass) {
+          edge.pass = this._pass;
+          nodes.push(edge);
+        }
       }
     }
+    return nodes.sort((a, b) => b.id - a.id);
+  }
+
+  private expect(leaf: Tensor): void {
+    const slot = this._leaves.get(leaf);
+    if (slot === undefined) this._leaves.set(leaf, { gradient: undefined, missing: 1 });
+    else slot.missing++;
   }
 
   /** Sends a node's gradients on; where none came, its leaves learn that nothing will come from here. */
   private step(node: GradNode): void {
-    const gradients = this._pending.get(node);
-    this._pending.delete(node);
+    const gradients = node.pending;
+    node.pending = undefined;
     const results = gradients === undefined ? [] : this.gradientsOf(node, gradients);
     // Results may share memory with each other and with what came in: all are held until all are passed on.
     for (const result of results) if (result !== undefined) this.use(result.storage);
-    node.edges.forEach((edge, i) => {
+    const { edges, edgeOutputs } = node;
+    for (let i = 0; i < edges.length; i++) {
+      const edge = edges[i];
       const gradient = results[i];
       if (edge instanceof GradNode) {
-        if (gradient !== undefined) this.push(edge, node.edgeOutputs[i], gradient);
+        if (gradient !== undefined) this.push(edge, edgeOutputs[i], gradient);
       } else if (edge !== undefined) {
         this.arrive(edge, gradient);
       }
-    });
+    }
     for (const result of results) if (result !== undefined) this.drop(result.storage);
-    for (const gradient of gradients ?? []) if (gradient !== undefined) this.drop(gradient.storage);
-    if (gradients !== undefined && !this._retain) node.release();
+    if (gradients === undefined) return;
+    for (const gradient of gradients) if (gradient !== undefined) this.drop(gradient.storage);
+    if (!this._retain) node.release();
   }
 
   private gradientsOf(node: GradNode, gradients: (Tensor | undefined)[]): readonly (Tensor | undefined)[] {
@@ -130,12 +149,8 @@ class BackwardRun {
   }
 
   private push(node: GradNode, output: number, gradient: Tensor): void {
-    let slots = this._pending.get(node);
-    if (slots === undefined) {
-      slots = [];
-      this._pending.set(node, slots);
-    }
-    slots[output] = this.plus(slots[output], gradient);
+    node.pending ??= [];
+    node.pending[output] = this.plus(node.pending[output], gradient);
   }
 
   /** Counts one use of a leaf as done; the last one completes its gradient. */
@@ -169,32 +184,32 @@ class BackwardRun {
   private hooked(gradient: Tensor, hooks: readonly GradientHook[]): Tensor {
     let result = gradient;
     for (const hook of [...hooks]) {
-      this._kept.add(result.storage);
+      this.keep(result.storage);
       result = hooked(result, hook);
-      this._kept.add(result.storage);
+      this.keep(result.storage);
     }
     return result;
   }
 
   /** Adds to a leaf's .grad, taking the gradient's memory where nobody but its `holders` here looks at it. */
   private accumulate(leaf: Tensor, incoming: Tensor, holders: number): void {
-    const gradient = this.hooked(incoming, leaf._hooks);
+    const gradient = leaf._hooks === undefined ? incoming : this.hooked(incoming, leaf._hooks);
     const earlier = leaf._grad;
     if (earlier !== undefined && this._createGraph) leaf.grad = earlier.add(gradient);
     else if (earlier !== undefined) earlier.add_(gradient);
-    else if (this._createGraph) leaf.grad = this.own(leaf, gradient, holders);
+    else if (this._createGraph) leaf.grad = gradient.clone();
     else leaf._ownGrad(this.own(leaf, gradient, holders));
-    if (leaf._grad !== undefined) this._kept.add(leaf._grad.storage);
+    if (leaf._grad !== undefined) this.keep(leaf._grad.storage);
     this.drop(incoming.storage);
-    for (const hook of [...leaf._accumulatedHooks]) hook(leaf);
+    if (leaf._accumulatedHooks !== undefined) for (const hook of [...leaf._accumulatedHooks]) hook(leaf);
   }
 
   private own(leaf: Tensor, gradient: Tensor, holders: number): Tensor {
-    if (this._createGraph) return gradient.clone();
+    const { storage } = gradient;
     const free =
-      gradient.storage.serial >= this._start &&
-      !this._kept.has(gradient.storage) &&
-      this._uses.get(gradient.storage) === holders &&
+      storage.serial >= this._start &&
+      storage.pass === this._pass &&
+      storage.holds === holders &&
       gradient.dtype === leaf.dtype &&
       sameShape(gradient.strides, leaf.strides) &&
       isDense(gradient.shape, gradient.strides);
@@ -202,18 +217,23 @@ class BackwardRun {
   }
 
   private use(storage: Storage): void {
-    this._uses.set(storage, (this._uses.get(storage) ?? 0) + 1);
+    if (storage.pass !== this._pass) {
+      storage.pass = this._pass;
+      storage.holds = 0;
+    }
+    storage.holds++;
+  }
+
+  /** Marks memory that leaves the pass: a leaf's .grad, a hook's, the caller's. It is held for ever. */
+  private keep(storage: Storage): void {
+    storage.pass = this._pass;
+    storage.holds = Number.POSITIVE_INFINITY;
   }
 
   private drop(storage: Storage): void {
-    const uses = (this._uses.get(storage) ?? 1) - 1;
-    if (uses > 0) {
-      this._uses.set(storage, uses);
-      return;
-    }
-    this._uses.delete(storage);
-    const ours = storage.serial >= this._start && !this._kept.has(storage);
-    if (ours && !this._createGraph) storage.backend.release(storage);
+    if (storage.pass !== this._pass) return; // a pass started by a hook has seen it, too
+    storage.holds--;
+    if (storage.holds === 0 && storage.serial >= this._start && !this._createGraph) storage.backend.release(storage);
   }
 }
 
@@ -221,19 +241,4 @@ function hooked(gradient: Tensor, hook: GradientHook): Tensor {
   const result = hook(gradient) ?? gradient;
   if (sameShape(result.shape, gradient.shape)) return result;
   throw new ShapeError("hook", `the hook returned [${result.shape}] for a gradient of [${gradient.shape}].`);
-}
-
-/** Every node that can be reached, newest first. */
-function reachable(root: GradNode): GradNode[] {
-  const seen = new Set<GradNode>([root]);
-  const stack = [root];
-  for (let node = stack.pop(); node !== undefined; node = stack.pop()) {
-    for (const edge of node.edges) {
-      if (edge instanceof GradNode && !seen.has(edge)) {
-        seen.add(edge);
-        stack.push(edge);
-      }
-    }
-  }
-  return [...seen].sort((a, b) => b.id - a.id);
 }

@@ -18,7 +18,10 @@ export abstract class GradNode {
   /** Which output of the edge's node each input was. */
   abstract readonly edgeOutputs: readonly number[];
   /** Hooks on the gradient of an output, by output position. */
-  hooks: Map<number, GradientHook[]> | undefined;
+  hooks: Map<number, GradientHook[]> | undefined = undefined;
+  /** The backward pass that came by last, and what it has gathered for the outputs so far. */
+  pass = 0;
+  pending: (Tensor | undefined)[] | undefined = undefined;
 
   /** Gradients of the inputs from those of the outputs. */
   abstract backward(gradients: readonly (Tensor | undefined)[]): readonly (Tensor | undefined)[];
@@ -49,10 +52,21 @@ export class OpNode<Options> extends GradNode implements BackwardContext<Options
     super();
     this.op = op;
     this.options = options;
-    this.edges = inputs.map(edgeOf);
-    this.edgeOutputs = inputs.map((x) => x._outputIndex);
-    this.needs = inputs.map((x) => x.requiresGrad);
-    this.inputSpecs = inputs.map(({ shape, dtype, strides }) => ({ shape, dtype, strides }));
+    const edges: (GradNode | Tensor | undefined)[] = [];
+    const edgeOutputs: number[] = [];
+    const needs: boolean[] = [];
+    const specs: OutputSpec[] = [];
+    for (const x of inputs) {
+      const { shape, dtype, strides } = x;
+      edges.push(edgeOf(x));
+      edgeOutputs.push(x._outputIndex);
+      needs.push(x.requiresGrad);
+      specs.push({ shape, dtype, strides });
+    }
+    this.edges = edges;
+    this.edgeOutputs = edgeOutputs;
+    this.needs = needs;
+    this.inputSpecs = specs;
     if (op.saves === "inputs" || op.saves === "both") this.inputs = inputs;
     if (op.saves === "outputs" || op.saves === "both") this.outputs = outputs;
     this.save(this.inputs);
@@ -93,7 +107,7 @@ export class OpNode<Options> extends GradNode implements BackwardContext<Options
     this._spent = this.op.saves !== "nothing";
     for (const x of inputs) x.storage.unsave();
     for (const y of outputs) y.storage.unsave();
-    for (const y of this.op.visible === undefined ? [] : outputs.slice(this.op.visible)) y.storage.abandon();
+    if (this.op.visible !== undefined) for (const y of outputs.slice(this.op.visible)) y.storage.abandon();
   }
 
   private save(tensors: readonly Tensor[]): void {
@@ -104,17 +118,18 @@ export class OpNode<Options> extends GradNode implements BackwardContext<Options
   }
 
   private checkVersions(): void {
-    let i = 0;
-    for (const saved of [...this.inputs, ...this.outputs]) {
-      const [then, now] = [this._versions[i++], saved.storage.version];
-      if (then !== now) {
-        throw new GradientError(
-          this.name,
-          `a value saved for backward, [${saved.shape}], was changed in place after the forward (version ${now}, ` +
-            `saved at ${then}). Change a clone(), or step the optimizer after backward.`,
-        );
-      }
-    }
+    const { inputs, outputs, _versions: versions } = this;
+    for (let i = 0; i < inputs.length; i++) this.checkVersion(inputs[i], versions[i]);
+    for (let i = 0; i < outputs.length; i++) this.checkVersion(outputs[i], versions[inputs.length + i]);
+  }
+
+  private checkVersion({ shape, storage: { version: now } }: Tensor, then: number): void {
+    if (then === now) return;
+    throw new GradientError(
+      this.name,
+      `a value saved for backward, [${shape}], was changed in place after the forward (version ${now}, ` +
+        `saved at ${then}). Change a clone(), or step the optimizer after backward.`,
+    );
   }
 }
 

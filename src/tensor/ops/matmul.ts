@@ -3,11 +3,14 @@ import { DTypeError, ShapeError } from "../../backend/errors.ts";
 import { call, input, Kernel } from "../../backend/expr.ts";
 import { broadcastShapes, contiguousStrides, type Shape, sameShape, sizeOf } from "../../backend/shape.ts";
 import { apply } from "../apply.ts";
+import { isGradEnabled } from "../autograd/mode.ts";
 import type { Tensor } from "../tensor.ts";
-import type { Op } from "./op.ts";
+import type { BackwardContext, Op } from "./op.ts";
 
 const product = new Kernel([call("mul", input(0), input(1))], 2);
 const sum = new Kernel([call("add", input(0), input(1))], 2);
+const cutOff = new Kernel([call("max", input(0), 0)], 1);
+const passed = new Kernel([call("where", call("less", 0, input(1)), input(0), 0)], 2);
 
 /** a · b. Shapes: `[…batch, m, k]`, `[…batch, k, n]` → `[…batch, m, n]`, batch axes equal. */
 export const matmulOp: Op = {
@@ -17,7 +20,7 @@ export const matmulOp: Op = {
     return [{ shape: [...a.shape.slice(0, -1), b.shape[b.rank - 1]], dtype: a.dtype }];
   },
   forward(backend, [a, b], [out]) {
-    multiply(backend, a, b, undefined, out);
+    multiply(backend, a, b, undefined, false, out);
   },
   backward: ({ gradient, inputs: [a, b], needs }) => [
     needs[0] ? apply(matmulOp, [gradient, b.transpose(-1, -2)], undefined) : undefined,
@@ -43,14 +46,45 @@ export const linearOp: Op = {
     return [{ shape: [x.shape[0], w.shape[0]], dtype: x.dtype }];
   },
   forward(backend, [x, w, b], [out]) {
-    multiply(backend, x, transposed(w), b, out);
+    multiply(backend, x, transposed(w), b, false, out);
   },
-  backward: ({ gradient, inputs: [x, w], needs }) => [
+  backward: (context) => linearGradients(context.gradient, context),
+};
+
+/** max(x · wᵀ (+ b), 0) in one pass. Shapes as of {@link linearOp}. */
+export const linearReluOp: Op = {
+  name: "linear",
+  saves: "both",
+  infer: linearOp.infer,
+  forward(backend, [x, w, b], [out]) {
+    multiply(backend, x, transposed(w), b, true, out);
+  },
+  backward(context) {
+    const {
+      gradient,
+      outputs: [y],
+    } = context;
+    if (isGradEnabled()) return linearGradients(gradient.mul(y.gt(0)), context);
+    const { backend } = gradient.storage;
+    const before = y._empty(y.shape, y.dtype);
+    backend.map(passed, [gradient, y], [before], []);
+    const gradients = linearGradients(before, context);
+    backend.release(before.storage);
+    return gradients;
+  },
+};
+
+/** Gradients of input, weight and bias from that of the result. */
+function linearGradients(
+  gradient: Tensor,
+  { inputs: [x, w], needs }: BackwardContext<undefined>,
+): (Tensor | undefined)[] {
+  return [
     needs[0] ? apply(matmulOp, [gradient, w], undefined) : undefined,
     needs[1] ? apply(matmulOp, [gradient.transpose(0, 1), x], undefined) : undefined,
     needs[2] ? gradient.sum(0) : undefined,
-  ],
-};
+  ];
+}
 
 /**
  * The product of two tensors by PyTorch's rules: vectors are rows or columns for the moment, batch axes broadcast.
@@ -70,14 +104,15 @@ export function matmul(a: Tensor, b: Tensor): Tensor {
   return b.rank === 1 ? squeezed.squeeze(-1) : squeezed;
 }
 
-/** x · wᵀ + b over the last axis of x, whatever axes stand before it. */
-export function linear(x: Tensor, weight: Tensor, bias?: Tensor): Tensor {
+/** x · wᵀ + b over the last axis of x, whatever axes stand before it; with `relu` cut off below 0. */
+export function linear(x: Tensor, weight: Tensor, bias?: Tensor, { relu } = { relu: false }): Tensor {
   const inputs = bias === undefined ? [x, weight] : [x, weight, bias];
-  if (x.rank === 2) return apply(linearOp, inputs, undefined);
+  const op = relu ? linearReluOp : linearOp;
+  if (x.rank === 2) return apply(op, inputs, undefined);
   if (x.rank === 0) throw new ShapeError("linear", `input [] does not fit weight [${weight.shape}].`);
   const lead = x.shape.slice(0, -1);
   const rows = x.reshape([sizeOf(lead), x.shape[x.rank - 1]]); // [...b, in] → [b, in]
-  return apply(linearOp, [rows, ...inputs.slice(1)], undefined).reshape([...lead, weight.shape[0]]);
+  return apply(op, [rows, ...inputs.slice(1)], undefined).reshape([...lead, weight.shape[0]]);
 }
 
 function batched(a: Tensor, b: Tensor): Tensor {
@@ -93,9 +128,9 @@ function batched(a: Tensor, b: Tensor): Tensor {
 }
 
 /** The product by the backend's kernel, or by a fused multiply-and-sum where it has none. */
-function multiply(backend: Backend, a: Tensor, b: Tensor, bias: Tensor | undefined, out: Tensor): void {
+function multiply(backend: Backend, a: Tensor, b: Tensor, bias: Tensor | undefined, relu: boolean, out: Tensor): void {
   if (backend.fast.matmul !== undefined) {
-    backend.fast.matmul(a, b, bias, out, false);
+    backend.fast.matmul(a, b, bias, relu, out);
     return;
   }
   const [m, k] = a.shape.slice(-2);
@@ -111,6 +146,7 @@ function multiply(backend: Backend, a: Tensor, b: Tensor, bias: Tensor | undefin
   const target: View = { ...viewOf(out), shape: kept, strides: contiguousStrides(kept) };
   backend.reduce("sum", product, [left, right], full, target, []);
   if (bias !== undefined) backend.map(sum, [out, bias], [out], []);
+  if (relu) backend.map(cutOff, [out], [out], []);
 }
 
 function viewOf({ storage, shape, strides, offset, dtype }: View): View {

@@ -1,6 +1,6 @@
 import type { Backend } from "../../backend/backend.ts";
 import { DTypeError, IndexError, ShapeError } from "../../backend/errors.ts";
-import { call, constant, input, Kernel } from "../../backend/expr.ts";
+import { call, constant, input, Kernel, scalar } from "../../backend/expr.ts";
 import { contiguousStrides } from "../../backend/shape.ts";
 import { isGradEnabled } from "../autograd/mode.ts";
 import type { Tensor } from "../tensor.ts";
@@ -13,8 +13,16 @@ const shiftedExp = new Kernel([call("exp", call("sub", x0, x1))], 2);
 const logPlus = new Kernel([call("add", call("log", x0), x1)], 2);
 const difference = new Kernel([call("sub", x0, x1)], 2);
 const product = new Kernel([call("mul", x0, x1)], 2);
+const scaled = new Kernel([call("mul", x0, scalar(0))], 1, 1);
 // (e^(x−lse) − onehot)·scale; x3 is "this is the target's column"
 const crossEntropyGradient = new Kernel([call("mul", call("sub", call("exp", call("sub", x0, x1)), x3), x2)], 4);
+
+/** How {@link crossEntropyOp} works. */
+export interface CrossEntropyOpOptions {
+  readonly ignoreIndex: number;
+  /** The losses of all rows are summed and multiplied by it; `undefined` leaves them as they are. */
+  readonly scale?: number | undefined;
+}
 
 /** Softmax over an axis, or its logarithm, without overflow. */
 export const softmaxOp: Op<{ axis: number; log: boolean }> = {
@@ -45,13 +53,13 @@ export const softmaxOp: Op<{ axis: number; log: boolean }> = {
 
 /**
  * Cross-entropy of each row against an integer target, log-sum-exp inside.
- * Shapes: logits `[n, c]`, targets `[n]` → `[n]`, and log-sum-exp `[n]` for backward.
+ * Shapes: logits `[n, c]`, targets `[n]` → `[n]`, or `[]` with a scale, and log-sum-exp `[n]` for backward.
  */
-export const crossEntropyOp: Op<{ ignoreIndex: number }> = {
+export const crossEntropyOp: Op<CrossEntropyOpOptions> = {
   name: "crossEntropy",
   saves: "both",
   visible: 1,
-  infer([logits, targets]) {
+  infer([logits, targets], { scale }) {
     requireFloat("crossEntropy", logits);
     if (targets.dtype !== "int32" && targets.dtype !== "uint8") {
       throw new DTypeError(
@@ -66,13 +74,22 @@ export const crossEntropyOp: Op<{ ignoreIndex: number }> = {
       );
     }
     const spec = { shape: targets.shape, dtype: logits.dtype };
-    return [spec, spec];
+    return [scale === undefined ? spec : { ...spec, shape: [] }, spec];
   },
-  forward(backend, [logits, targets], [losses, lse], { ignoreIndex }) {
+  forward(backend, inputs, [out, lse], { ignoreIndex, scale }) {
+    const [logits, targets] = inputs;
     if (logits.numel() === 0) {
-      losses._fill(0);
+      out._fill(scale === undefined ? 0 : 0 * scale); // a mean over nothing is NaN
       return;
     }
+    if (scale !== undefined) {
+      const losses = logits._empty(targets.shape, logits.dtype);
+      crossEntropyOp.forward(backend, inputs, [losses, lse], { ignoreIndex });
+      backend.reduce("sum", scaled, [losses], losses.shape, flat(out, [1]), [scale]);
+      backend.release(losses.storage);
+      return;
+    }
+    const losses = out;
     const { crossEntropy } = backend.fast;
     if (crossEntropy !== undefined && logits.dtype === "float32" && targets.dtype === "int32") {
       crossEntropy(logits, targets, ignoreIndex, losses, lse);
@@ -88,19 +105,20 @@ export const crossEntropyOp: Op<{ ignoreIndex: number }> = {
     const counted = targets.ne(ignoreIndex);
     backend.map(maskedDifference, [lse, flat(picked, [logits.shape[0]]), counted], [losses], []);
   },
-  backward({ gradient, inputs: [logits, targets], outputs: [, lse], options: { ignoreIndex } }) {
+  backward({ gradient, inputs: [logits, targets], outputs: [, lse], options: { ignoreIndex, scale: factor = 1 } }) {
     if (isGradEnabled()) {
-      const counted = gradient.mul(targets.ne(ignoreIndex)).unsqueeze(1);
+      const counted = gradient.mul(targets.ne(ignoreIndex)).mul(factor).unsqueeze(1);
       return [logits.softmax(1).sub(oneHot(logits, targets)).mul(counted)];
     }
     const out = logits._empty(logits.shape, logits.dtype);
     const { backend } = logits.storage;
     const { crossEntropyBackward } = backend.fast;
     if (crossEntropyBackward !== undefined && logits.dtype === "float32" && targets.dtype === "int32") {
-      crossEntropyBackward(logits, targets, lse, ignoreIndex, gradient, out);
+      const perRow = gradient.rank === 1 ? gradient : gradient.expand(targets.shape);
+      crossEntropyBackward(logits, targets, lse, ignoreIndex, perRow, factor, out);
       return [out];
     }
-    const scale = gradient.mul(targets.ne(ignoreIndex).to(gradient.dtype));
+    const scale = gradient.mul(targets.ne(ignoreIndex).to(gradient.dtype)).mul(factor);
     const views = [logits, lse.unsqueeze(1), scale.unsqueeze(1), oneHot(logits, targets)];
     backend.map(crossEntropyGradient, views, [out], []);
     return [out];
