@@ -106,6 +106,13 @@ bool indicesInRange(const Pairing& p) {
   }
 }
 
+// Rows far apart would come from memory too late if nobody asked for them before their turn.
+inline void askFor(const void* row, size_t bytes) {
+  constexpr size_t kLine = 64, kMost = 8192;
+  const char* at = static_cast<const char*>(row);
+  for (size_t i = 0; i < std::min(bytes, kMost); i += kLine) __builtin_prefetch(at + i);
+}
+
 template <class E>
 void copyRows(const Pairing& p) {
   E* to = reinterpret_cast<E*>(p.plain.data);
@@ -122,6 +129,19 @@ void copyRows(const Pairing& p) {
       for (int64_t i = 0; i < n; i++) target[i * toStep] = source[i * fromStep];
     }
   };
+  if (packed && inner <= 0 && p.outer.rank == 1) {
+    const int32_t* indices = reinterpret_cast<const int32_t*>(p.index.data);
+    const auto source = [&](int64_t row) {
+      return from + row * p.indexed.stride[0] + indices[row * p.index.stride[0]] * p.step;
+    };
+    parallelFor(outer, outer * n, [&](int64_t first, int64_t last) {
+      for (int64_t row = first; row < last; row++) {
+        if (row + 1 < last) askFor(source(row + 1), n * sizeof(E));
+        std::memcpy(to + row * p.plain.stride[0], source(row), n * sizeof(E));
+      }
+    });
+    return;
+  }
   parallelFor(outer, outer * p.rows.elements(), [&](int64_t first, int64_t last) {
     eachRow(p, first, last, [&](int64_t source, int64_t target) {
       if (inner <= 0) return copyLine(from + source, to + target);

@@ -1,5 +1,6 @@
 // Pooling of channels-last images: at each place, loops over the channels of the window's elements.
 #include <limits>
+#include <type_traits>
 
 #include "images.h"
 #include "kernels.h"
@@ -138,6 +139,19 @@ void checkIndices(const char* name, const View& indices, const View& y) {
   checkSameSizes(indices, y);
 }
 
+// Calls run(channels) with the number of channels as a constant where it is a usual small one: loops over so few are
+// unrolled then, and cost a third.
+template <class Run>
+void withChannels(int64_t channels, Run&& run) {
+  switch (channels) {
+    case 8: return run(std::integral_constant<int64_t, 8>());
+    case 16: return run(std::integral_constant<int64_t, 16>());
+    case 32: return run(std::integral_constant<int64_t, 32>());
+    case 64: return run(std::integral_constant<int64_t, 64>());
+    default: return run(channels);
+  }
+}
+
 // One divided by the number of elements counted, by axis and place.
 struct Scales {
   std::vector<float> values[3];
@@ -168,38 +182,40 @@ double maxPoolKernel(Context&, Reader& reader) {
   p.read(reader, "maxPool");
   checkIndices("maxPool", indices, p.y);
   const Along* along = p.windows.along;
-  const int64_t c = p.channels, places = p.places();
+  const int64_t places = p.places();
   const int64_t plane = along[0].size * along[1].size * along[2].size;
   if (plane > std::numeric_limits<int32_t>::max()) refuseImages("maxPool", "the image is too large");
   const int64_t taps = along[0].kernel * along[1].kernel * along[2].kernel;
   const PartnerGrid grid = PartnerGrid::ofPlaces(p.windows);
-  parallelFor(places, places * c * taps, [&](int64_t first, int64_t last) {
-    Position at(first, grid.size);
-    for (int64_t i = first; i < last; i++, at.next(grid.size)) {
-      const float* image = p.x.as<float>() + at.n * plane * c;
-      float* __restrict best = p.y.as<float>() + i * c;
-      int32_t* __restrict where = indices.as<int32_t>() + i * c;
-      bool started = false;
-      grid.each(at.at, [&](int64_t position, const int64_t*) {
-        const float* __restrict x = image + position * c;
-        const int32_t here = static_cast<int32_t>(position);
-        if (!started) {
-          started = true;
-          for (int64_t j = 0; j < c; j++) best[j] = x[j];
-          for (int64_t j = 0; j < c; j++) where[j] = here;
-          return;
+  parallelFor(places, places * p.channels * taps, [&](int64_t first, int64_t last) {
+    withChannels(p.channels, [&](auto c) {
+      Position at(first, grid.size);
+      for (int64_t i = first; i < last; i++, at.next(grid.size)) {
+        const float* image = p.x.as<float>() + at.n * plane * c;
+        float* __restrict best = p.y.as<float>() + i * c;
+        int32_t* __restrict where = indices.as<int32_t>() + i * c;
+        bool started = false;
+        grid.each(at.at, [&](int64_t position, const int64_t*) {
+          const float* __restrict x = image + position * c;
+          const int32_t here = static_cast<int32_t>(position);
+          if (!started) {
+            started = true;
+            for (int64_t j = 0; j < c; j++) best[j] = x[j];
+            for (int64_t j = 0; j < c; j++) where[j] = here;
+            return;
+          }
+          for (int64_t j = 0; j < c; j++) {
+            const bool keep = x[j] <= best[j] || best[j] != best[j];  // of equals the first; a NaN stays
+            best[j] = keep ? best[j] : x[j];
+            where[j] = keep ? where[j] : here;
+          }
+        });
+        if (!started) {  // a window in the padding alone
+          std::fill(best, best + c, -std::numeric_limits<float>::infinity());
+          std::fill(where, where + c, 0);
         }
-        for (int64_t j = 0; j < c; j++) {
-          const bool keep = x[j] <= best[j] || best[j] != best[j];  // of equals the first; a NaN stays
-          best[j] = keep ? best[j] : x[j];
-          where[j] = keep ? where[j] : here;
-        }
-      });
-      if (!started) {  // a window in the padding alone
-        std::fill(best, best + c, -std::numeric_limits<float>::infinity());
-        std::fill(where, where + c, 0);
       }
-    }
+    });
   });
   return 0;
 }
@@ -214,25 +230,48 @@ double maxPoolBackwardKernel(Context&, Reader& reader) {
   p.read(reader, "maxPoolBackward");
   checkIndices("maxPoolBackward", indices, p.y);
   const Along* along = p.windows.along;
-  const int64_t c = p.channels, elements = p.elements();
+  const int64_t elements = p.elements();
   const int64_t plane = along[0].size * along[1].size * along[2].size;
   const int64_t places = along[0].places * along[1].places * along[2].places;
   const PartnerGrid grid = PartnerGrid::ofElements(p.windows);
   // Each element asks the windows that look at it whether it was their largest: no two threads write one place.
-  parallelFor(elements, elements * c * 2, [&](int64_t first, int64_t last) {
-    Position at(first, grid.size);
-    for (int64_t i = first; i < last; i++, at.next(grid.size)) {
-      const int32_t here = static_cast<int32_t>(i % plane);
-      float* __restrict out = p.x.as<float>() + i * c;
-      std::fill(out, out + c, 0.0f);
-      grid.each(at.at, [&](int64_t place, const int64_t*) {
-        const float* __restrict g = p.y.as<float>() + (at.n * places + place) * c;
-        const int32_t* __restrict where = indices.as<int32_t>() + (at.n * places + place) * c;
-        for (int64_t j = 0; j < c; j++) out[j] += where[j] == here ? g[j] : 0.0f;
-      });
-    }
+  parallelFor(elements, elements * p.channels * 2, [&](int64_t first, int64_t last) {
+    withChannels(p.channels, [&](auto c) {
+      Position at(first, grid.size);
+      for (int64_t i = first; i < last; i++, at.next(grid.size)) {
+        const int32_t here = static_cast<int32_t>(i % plane);
+        float* __restrict out = p.x.as<float>() + i * c;
+        std::fill(out, out + c, 0.0f);
+        grid.each(at.at, [&](int64_t place, const int64_t*) {
+          const float* __restrict g = p.y.as<float>() + (at.n * places + place) * c;
+          const int32_t* __restrict where = indices.as<int32_t>() + (at.n * places + place) * c;
+          for (int64_t j = 0; j < c; j++) out[j] += where[j] == here ? g[j] : 0.0f;
+        });
+      }
+    });
   });
   return 0;
+}
+
+// out = scale · the sum of a window's elements. With few channels the sums stay in registers.
+template <int64_t kChannels>
+void averageOf(std::integral_constant<int64_t, kChannels>, const float* image, const PartnerGrid& grid, const int64_t* at,
+               float scale, float* out) {
+  float sums[kChannels] = {};
+  grid.each(at, [&sums, image](int64_t position, const int64_t*) {
+    for (int64_t j = 0; j < kChannels; j++) sums[j] += image[position * kChannels + j];
+  });
+  for (int64_t j = 0; j < kChannels; j++) out[j] = sums[j] * scale;
+}
+
+void averageOf(int64_t channels, const float* image, const PartnerGrid& grid, const int64_t* at, float scale,
+               float* __restrict out) {
+  std::fill(out, out + channels, 0.0f);
+  grid.each(at, [&](int64_t position, const int64_t*) {
+    const float* __restrict x = image + position * channels;
+    for (int64_t j = 0; j < channels; j++) out[j] += x[j];
+  });
+  for (int64_t j = 0; j < channels; j++) out[j] *= scale;
 }
 
 // Reads x, out, windows with their sizes, scales.
@@ -244,25 +283,42 @@ double averagePoolKernel(Context&, Reader& reader) {
   Scales scales;
   scales.read(reader, p.windows);
   const Along* along = p.windows.along;
-  const int64_t c = p.channels, places = p.places();
+  const int64_t places = p.places();
   const int64_t plane = along[0].size * along[1].size * along[2].size;
   const int64_t taps = along[0].kernel * along[1].kernel * along[2].kernel;
   const PartnerGrid grid = PartnerGrid::ofPlaces(p.windows);
-  parallelFor(places, places * c * taps, [&](int64_t first, int64_t last) {
-    Position at(first, grid.size);
-    for (int64_t i = first; i < last; i++, at.next(grid.size)) {
-      const float* image = p.x.as<float>() + at.n * plane * c;
-      float* __restrict out = p.y.as<float>() + i * c;
-      std::fill(out, out + c, 0.0f);
-      grid.each(at.at, [&](int64_t position, const int64_t*) {
-        const float* __restrict x = image + position * c;
-        for (int64_t j = 0; j < c; j++) out[j] += x[j];
-      });
-      const float scale = scales.at(at.at);
-      for (int64_t j = 0; j < c; j++) out[j] *= scale;
-    }
+  parallelFor(places, places * p.channels * taps, [&](int64_t first, int64_t last) {
+    withChannels(p.channels, [&](auto c) {
+      Position at(first, grid.size);
+      for (int64_t i = first; i < last; i++, at.next(grid.size)) {
+        const float* image = p.x.as<float>() + at.n * plane * c;
+        averageOf(c, image, grid, at.at, scales.at(at.at), p.y.as<float>() + i * c);
+      }
+    });
   });
   return 0;
+}
+
+// out = the sum over all windows that look at an element of their gradient, each by its own scale.
+template <int64_t kChannels>
+void gatherFrom(std::integral_constant<int64_t, kChannels>, const float* gradient, const PartnerGrid& grid,
+                const int64_t* at, const Scales& scales, float* out) {
+  float sums[kChannels] = {};
+  grid.each(at, [&sums, &scales, gradient](int64_t number, const int64_t* place) {
+    const float scale = scales.at(place);
+    for (int64_t j = 0; j < kChannels; j++) sums[j] += gradient[number * kChannels + j] * scale;
+  });
+  for (int64_t j = 0; j < kChannels; j++) out[j] = sums[j];
+}
+
+void gatherFrom(int64_t channels, const float* gradient, const PartnerGrid& grid, const int64_t* at, const Scales& scales,
+                float* __restrict out) {
+  std::fill(out, out + channels, 0.0f);
+  grid.each(at, [&](int64_t number, const int64_t* place) {
+    const float* __restrict g = gradient + number * channels;
+    const float scale = scales.at(place);
+    for (int64_t j = 0; j < channels; j++) out[j] += g[j] * scale;
+  });
 }
 
 // Reads gradient, out, windows with their sizes, scales.
@@ -274,20 +330,17 @@ double averagePoolBackwardKernel(Context&, Reader& reader) {
   Scales scales;
   scales.read(reader, p.windows);
   const Along* along = p.windows.along;
-  const int64_t c = p.channels, elements = p.elements();
+  const int64_t elements = p.elements();
   const int64_t places = along[0].places * along[1].places * along[2].places;
   const PartnerGrid grid = PartnerGrid::ofElements(p.windows);
-  parallelFor(elements, elements * c * 2, [&](int64_t first, int64_t last) {
-    Position at(first, grid.size);
-    for (int64_t i = first; i < last; i++, at.next(grid.size)) {
-      float* __restrict out = p.x.as<float>() + i * c;
-      std::fill(out, out + c, 0.0f);
-      grid.each(at.at, [&](int64_t number, const int64_t* place) {
-        const float* __restrict g = p.y.as<float>() + (at.n * places + number) * c;
-        const float scale = scales.at(place);
-        for (int64_t j = 0; j < c; j++) out[j] += g[j] * scale;
-      });
-    }
+  parallelFor(elements, elements * p.channels * 2, [&](int64_t first, int64_t last) {
+    withChannels(p.channels, [&](auto c) {
+      Position at(first, grid.size);
+      for (int64_t i = first; i < last; i++, at.next(grid.size)) {
+        const float* gradient = p.y.as<float>() + at.n * places * c;
+        gatherFrom(c, gradient, grid, at.at, scales, p.x.as<float>() + i * c);
+      }
+    });
   });
   return 0;
 }

@@ -7,7 +7,7 @@ const SAMPLE_BYTES = 32 * 1024 * 1024;
 
 /** How an {@link Allocator} keeps memory. */
 export interface AllocatorOptions {
-  /** Bytes kept for reuse at most; what is released beyond that is left to the garbage collector. Default 256 MB. */
+  /** Bytes kept for reuse at most; what is released beyond that is left to the garbage collector. Default 1 GB. */
   readonly maxCachedBytes?: number;
   /** Where the bytes of a buffer lie in memory, for backends that need to know. Default 0. */
   readonly addressOf?: (bytes: ArrayBuffer) => number;
@@ -50,7 +50,7 @@ export class Allocator {
   private _peak = 0;
   private _untilSample = SAMPLE_BYTES;
 
-  constructor({ maxCachedBytes = 256 * 1024 * 1024, addressOf = () => 0 }: AllocatorOptions = {}) {
+  constructor({ maxCachedBytes = 1024 * 1024 * 1024, addressOf = () => 0 }: AllocatorOptions = {}) {
     this._maxCachedBytes = maxCachedBytes;
     this._addressOf = addressOf;
   }

@@ -18,6 +18,7 @@ export interface TrainingContext {
 interface Entry {
   readonly position: number;
   readonly callback: Callback;
+  readonly method: NonNullable<Callback[Event]>;
 }
 
 interface Failure {
@@ -121,17 +122,16 @@ export class Dispatcher {
     reached?: { count: number },
   ): Awaitable<void> {
     for (let i = from; i < entries.length; i++) {
-      const { callback, position } = entries[i];
-      if (reached !== undefined) reached.count = position + 1;
-      const pending = this.call(event, callback, over);
+      if (reached !== undefined) reached.count = entries[i].position + 1;
+      const pending = this.call(event, entries[i], over);
       if (pending !== undefined) return pending.then(() => this.run(event, entries, i + 1, over, reached));
     }
   }
 
   /** One method of one callback; `over` names a phase that has ended, whose cancels no longer mean anything. */
-  private call(event: Event, callback: Callback, over: Phase | undefined): Promise<void> | undefined {
+  private call(event: Event, { callback, method }: Entry, over: Phase | undefined): Promise<void> | undefined {
     try {
-      const result = callback[event]?.(this._learn);
+      const result = method.call(callback, this._learn);
       return result instanceof Promise ? result.catch((error) => this.fail(error, event, callback, over)) : undefined;
     } catch (error) {
       this.fail(error, event, callback, over);
@@ -152,14 +152,13 @@ export class Dispatcher {
   ): Steps<Failure | undefined> {
     let kept = failure;
     for (let i = entries.length - 1; i >= 0; i--) {
-      const { callback } = entries[i];
       try {
-        const pending = this.call(event, callback, phase);
+        const pending = this.call(event, entries[i], phase);
         if (pending !== undefined) yield pending;
       } catch (error) {
         const lost = kept === undefined || weight(error) > weight(kept.error) ? kept : { error };
         if (lost !== undefined && !(lost.error instanceof Cancel)) {
-          warn(`kindling: ${callbackName(callback)} failed in ${event}: ${String(lost.error)}`);
+          warn(`kindling: ${callbackName(entries[i].callback)} failed in ${event}: ${String(lost.error)}`);
         }
         if (lost === kept) kept = { error };
       }
@@ -170,9 +169,10 @@ export class Dispatcher {
   private entriesOf(event: Event): readonly Entry[] {
     let entries = this._entries.get(event);
     if (entries === undefined) {
-      entries = this._callbacks.flatMap((callback, position) =>
-        typeof callback[event] === "function" ? [{ callback, position }] : [],
-      );
+      entries = this._callbacks.flatMap((callback, position) => {
+        const method = callback[event];
+        return typeof method === "function" ? [{ callback, position, method }] : [];
+      });
       this._entries.set(event, entries);
     }
     return entries;

@@ -28,8 +28,9 @@ describe.each(devices)("autograd on %s", (device) => {
       const h = x.mul(2);
       const early = h.mul(3);
       const late = h.mul(5); // newer, so its gradient reaches h first
+      const aside = h.sum();
       early.registerHook(() => {
-        h.sum().backward({ retainGraph: true });
+        aside.backward({ retainGraph: true });
         return undefined;
       });
       early.add(late).sum().backward({ retainGraph: true });
