@@ -39,6 +39,7 @@ interface ParamState {
 interface Batch {
   readonly step: number;
   readonly params: Tensor[];
+  readonly states: ParamState[];
 }
 
 /**
@@ -99,9 +100,9 @@ export class Optimizer {
       return this.batches(params);
     });
     noGrad(() => {
-      this.paramGroups.forEach(({ hypers }, i) => {
-        for (const batch of batches[i]) this.update(batch, hypers);
-      });
+      for (let i = 0; i < batches.length; i++) {
+        for (const batch of batches[i]) this.update(batch, this.paramGroups[i].hypers);
+      }
     });
   }
 
@@ -188,14 +189,14 @@ export class Optimizer {
     return `${this.name} (\n${groups.join("\n")}\n)`;
   }
 
-  private update({ step, params }: Batch, hypers: Readonly<Hypers>): void {
-    const numbers = [...this._hyperNames.map((key) => hypers[key]), step];
+  private update({ step, params, states }: Batch, hypers: Readonly<Hypers>): void {
+    const numbers = this._hyperNames.map((key) => hypers[key]);
+    numbers.push(step);
     const { backend } = params[0].storage;
-    const states = params.map((p) => this.stateOf(p));
     const sets = params.map((p, i) => [p, p._grad ?? p, ...states[i].tensors]);
     for (const { norms, update, writes } of this.stages(hypers)) {
       const measures = norms.map((norm) => ({ kernel: norm.kernel, scalars: norm.scalars(numbers) }));
-      const inputs = sets.map((set) => [...set, ...sumsOfSquares(set, measures)]);
+      const inputs = sets.map((set) => (norms.length === 0 ? [...set] : [...set, ...sumsOfSquares(set, measures)]));
       // A gradient that was changed lives on in memory of its own: the user's stays.
       if (writes.includes(1)) for (const set of sets) set[1] = set[0]._empty(set[0].shape, set[0].dtype);
       const outputs = sets.map((set) => writes.map((i) => set[i]));
@@ -218,18 +219,22 @@ export class Optimizer {
   }
 
   /** Parameters with a gradient that are about to take the same step on the same device. */
-  private batches(params: readonly Tensor[]): Iterable<Batch> {
-    const batches = new Map<string, Batch>();
+  private batches(params: readonly Tensor[]): readonly Batch[] {
+    const batches: Batch[] = [];
     for (const p of params) {
       if (p._grad === undefined || !p.requiresGrad) continue;
       this.checkGradient(p, p._grad);
-      const step = (this._state.get(p)?.step ?? 0) + 1;
-      const key = `${step} ${p.device}`;
-      const batch = batches.get(key);
-      if (batch === undefined) batches.set(key, { step, params: [p] });
-      else batch.params.push(p);
+      const state = this.stateOf(p);
+      const step = state.step + 1;
+      const { backend } = p.storage;
+      const batch = batches.find((one) => one.step === step && one.params[0].storage.backend === backend);
+      if (batch === undefined) batches.push({ step, params: [p], states: [state] });
+      else {
+        batch.params.push(p);
+        batch.states.push(state);
+      }
     }
-    return batches.values();
+    return batches;
   }
 
   private stateOf(p: Tensor): ParamState {
@@ -240,7 +245,10 @@ export class Optimizer {
       state = { step: 0, tensors };
       this._state.set(p, state);
     }
-    state.tensors = state.tensors.map((tensor) => tensor.to(p.device)); // the parameter may have moved
+    // The parameter may have moved.
+    if (state.tensors.some(({ storage }) => storage.backend !== p.storage.backend)) {
+      state.tensors = state.tensors.map((tensor) => tensor.to(p.device));
+    }
     return state;
   }
 

@@ -25,7 +25,9 @@ export function applyAll<Options>(op: Op<Options>, inputs: readonly Tensor[], op
       );
     }
   }
-  const outputs = op.infer(inputs, options).map((spec) => allocateOutput(first, spec));
+  const specs = op.infer(inputs, options);
+  const outputs = new Array<Tensor>(specs.length);
+  for (let i = 0; i < specs.length; i++) outputs[i] = allocateOutput(first, specs[i]);
   op.forward(backend, inputs, outputs, options);
   if (isRecorded && op.backward !== undefined && isGradEnabled()) {
     const node = new OpNode(op, options, inputs, outputs);

@@ -62,6 +62,9 @@ interface LeafSlot {
   missing: number;
 }
 
+/** More holds than there can be: memory that never becomes free. */
+const KEPT = 2 ** 30;
+
 /** Passes are numbered, so that what one notes on nodes and storages is not taken for another's. */
 let passes = 0;
 
@@ -87,13 +90,13 @@ class BackwardRun {
     }
     const nodes = this.reachable(root._node);
     // A hook may start a pass of its own through nodes where another one is under way.
-    const others = nodes.map((node) => node.pending);
+    const others = nodes.some((node) => node.pending !== undefined) ? nodes.map((node) => node.pending) : undefined;
     for (const node of nodes) node.pending = undefined;
     try {
       this.push(root._node, root._outputIndex, gradient);
       for (const node of nodes) this.step(node);
     } finally {
-      for (let i = 0; i < nodes.length; i++) nodes[i].pending = others[i];
+      for (let i = 0; i < nodes.length; i++) nodes[i].pending = others?.[i];
     }
   }
 
@@ -111,7 +114,8 @@ class BackwardRun {
         }
       }
     }
-    return nodes.sort((a, b) => b.id - a.id);
+    for (let i = 1; i < nodes.length; i++) if (nodes[i].id > nodes[i - 1].id) return nodes.sort((a, b) => b.id - a.id);
+    return nodes; // a chain is in order as it is found
   }
 
   private expect(leaf: Tensor): void {
@@ -149,7 +153,7 @@ class BackwardRun {
   }
 
   private push(node: GradNode, output: number, gradient: Tensor): void {
-    node.pending ??= [];
+    node.pending ??= [undefined];
     node.pending[output] = this.plus(node.pending[output], gradient);
   }
 
@@ -221,18 +225,18 @@ class BackwardRun {
       storage.pass = this._pass;
       storage.holds = 0;
     }
-    storage.holds++;
+    if (storage.holds < KEPT) storage.holds++;
   }
 
   /** Marks memory that leaves the pass: a leaf's .grad, a hook's, the caller's. It is held for ever. */
   private keep(storage: Storage): void {
     storage.pass = this._pass;
-    storage.holds = Number.POSITIVE_INFINITY;
+    storage.holds = KEPT;
   }
 
   private drop(storage: Storage): void {
     if (storage.pass !== this._pass) return; // a pass started by a hook has seen it, too
-    storage.holds--;
+    if (storage.holds < KEPT) storage.holds--;
     if (storage.holds === 0 && storage.serial >= this._start && !this._createGraph) storage.backend.release(storage);
   }
 }

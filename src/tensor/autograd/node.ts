@@ -45,23 +45,25 @@ export class OpNode<Options> extends GradNode implements BackwardContext<Options
   inputs: readonly Tensor[] = [];
   outputs: readonly Tensor[] = [];
   gradients: readonly (Tensor | undefined)[] = [];
-  private _versions: number[] = [];
+  private readonly _versions: number[];
   private _spent = false;
 
   constructor(op: Op<Options>, options: Options, inputs: readonly Tensor[], outputs: readonly Tensor[]) {
     super();
     this.op = op;
     this.options = options;
-    const edges: (GradNode | Tensor | undefined)[] = [];
-    const edgeOutputs: number[] = [];
-    const needs: boolean[] = [];
-    const specs: OutputSpec[] = [];
-    for (const x of inputs) {
-      const { shape, dtype, strides } = x;
-      edges.push(edgeOf(x));
-      edgeOutputs.push(x._outputIndex);
-      needs.push(x.requiresGrad);
-      specs.push({ shape, dtype, strides });
+    const count = inputs.length;
+    // Sized beforehand: an array that grows by push takes room for 17, and there are many of these.
+    const edges = new Array<GradNode | Tensor | undefined>(count);
+    const edgeOutputs = new Array<number>(count);
+    const needs = new Array<boolean>(count);
+    const specs = new Array<OutputSpec>(count);
+    for (let i = 0; i < count; i++) {
+      const x = inputs[i];
+      edges[i] = edgeOf(x);
+      edgeOutputs[i] = x._outputIndex;
+      needs[i] = x.requiresGrad;
+      specs[i] = { shape: x.shape, dtype: x.dtype, strides: x.strides };
     }
     this.edges = edges;
     this.edgeOutputs = edgeOutputs;
@@ -69,8 +71,9 @@ export class OpNode<Options> extends GradNode implements BackwardContext<Options
     this.inputSpecs = specs;
     if (op.saves === "inputs" || op.saves === "both") this.inputs = inputs;
     if (op.saves === "outputs" || op.saves === "both") this.outputs = outputs;
-    this.save(this.inputs);
-    this.save(this.outputs);
+    this._versions = new Array<number>(this.inputs.length + this.outputs.length);
+    this.save(this.inputs, 0);
+    this.save(this.outputs, this.inputs.length);
   }
 
   get name(): string {
@@ -110,10 +113,11 @@ export class OpNode<Options> extends GradNode implements BackwardContext<Options
     if (this.op.visible !== undefined) for (const y of outputs.slice(this.op.visible)) y.storage.abandon();
   }
 
-  private save(tensors: readonly Tensor[]): void {
-    for (const { storage } of tensors) {
+  private save(tensors: readonly Tensor[], at: number): void {
+    for (let i = 0; i < tensors.length; i++) {
+      const { storage } = tensors[i];
       storage.save();
-      this._versions.push(storage.version);
+      this._versions[at + i] = storage.version;
     }
   }
 

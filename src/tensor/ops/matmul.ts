@@ -5,6 +5,7 @@ import { broadcastShapes, contiguousStrides, type Shape, sameShape, sizeOf } fro
 import { apply } from "../apply.ts";
 import { isGradEnabled } from "../autograd/mode.ts";
 import type { Tensor } from "../tensor.ts";
+import { sumToShape } from "./elementwise.ts";
 import type { BackwardContext, Op } from "./op.ts";
 
 const product = new Kernel([call("mul", input(0), input(1))], 2);
@@ -75,14 +76,15 @@ export const linearReluOp: Op = {
 };
 
 /** Gradients of input, weight and bias from that of the result. */
-function linearGradients(
-  gradient: Tensor,
-  { inputs: [x, w], needs }: BackwardContext<undefined>,
-): (Tensor | undefined)[] {
+function linearGradients(gradient: Tensor, context: BackwardContext<undefined>): (Tensor | undefined)[] {
+  const { inputs, inputSpecs, needs } = context;
+  const [x, w] = inputs;
+  const isRecorded = isGradEnabled();
+  const turned = isRecorded ? gradient.transpose(0, 1) : transposed(gradient);
   return [
     needs[0] ? apply(matmulOp, [gradient, w], undefined) : undefined,
-    needs[1] ? apply(matmulOp, [gradient.transpose(0, 1), x], undefined) : undefined,
-    needs[2] ? gradient.sum(0) : undefined,
+    needs[1] ? apply(matmulOp, [turned, x], undefined) : undefined,
+    needs[2] ? (isRecorded ? gradient.sum(0) : sumToShape(gradient, inputSpecs[2].shape)) : undefined,
   ];
 }
 
