@@ -87,8 +87,9 @@ export function indexSelect(name: string, x: Tensor, axis: number, index: Tensor
   if (index.rank !== 1) throw new ShapeError(name, `the index must have one axis, got [${index.shape}].`);
   if (x.rank === 0) throw new IndexError(name, "a single number has no axis to select from.");
   const shape = x.shape.map((size, i) => (i === axis ? index.shape[0] : size));
-  const column = index.reshape(shape.map((size, i) => (i === axis ? size : 1)));
-  return apply(gatherOp, [x, column.expand(shape)], { name, axis });
+  const strides = shape.map((_, i) => (i === axis ? index.strides[0] : 0)); // whole rows
+  const rows = index._wrap(index.storage, shape, strides, index.offset, index.dtype);
+  return apply(gatherOp, [x, rows], { name, axis });
 }
 
 function requireIndex(operation: string, index: Tensor): void {
