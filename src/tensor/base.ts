@@ -59,6 +59,7 @@ export abstract class TensorBase {
   }
 
   set grad(value: Tensor | undefined) {
+    if (value === undefined) this._clearGrad();
     this._grad = value;
     this._gradSeen = true;
   }
