@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <cstring>
 #include <vector>
 
 namespace kindling {
@@ -53,30 +54,94 @@ struct Moments {
   }
 };
 
-inline void addRows(const float* x, int64_t rows, int64_t width, float* __restrict sum) {
-  int64_t i = 0;
-  for (; i + 4 <= rows; i += 4, x += 4 * width) {
-    const float *a = x, *b = x + width, *c = b + width, *d = c + width;
-    for (int64_t j = 0; j < width; j++) sum[j] += (a[j] + b[j]) + (c[j] + d[j]);
+// Columns are walked in strips, whose sums and factors stay in registers while the rows go by.
+#ifdef __AVX512F__
+constexpr int kLanes = 16;
+#else
+constexpr int kLanes = 8;
+#endif
+typedef float Lanes __attribute__((vector_size(kLanes * sizeof(float))));
+
+template <class V>
+inline V loaded(const float* from) {
+  V v;
+  std::memcpy(&v, from, sizeof(V));
+  return v;
+}
+
+template <class V, int kCount>
+struct Strip {
+  using Vector = V;
+  static constexpr int count = kCount, step = sizeof(V) / sizeof(float), width = kCount * step;
+  V at[kCount] = {};
+
+  Strip() = default;
+  explicit Strip(const float* from) {
+    for (int l = 0; l < kCount; l++) at[l] = loaded<V>(from + l * step);
   }
-  for (; i < rows; i++, x += width) {
-    for (int64_t j = 0; j < width; j++) sum[j] += x[j];
+  void store(float* to) const { std::memcpy(to, at, sizeof(at)); }
+};
+
+// Calls run(Strip, first column) so that every column is covered; some may be covered twice.
+template <class Run>
+inline void eachStrip(int64_t width, Run&& run) {
+  using Wide4 = Strip<Lanes, 4>;
+  using Single = Strip<Lanes, 1>;
+  int64_t j = 0;
+  for (; j + Wide4::width <= width; j += Wide4::width) run(Wide4(), j);
+  for (; j + Single::width <= width; j += Single::width) run(Single(), j);
+  if (j < width && width >= Single::width) {
+    run(Single(), width - Single::width);
+  } else {
+    for (; j < width; j++) run(Strip<float, 1>(), j);
   }
 }
 
-inline void addSquares(const float* x, int64_t rows, int64_t width, const float* mean, float* __restrict sum) {
-  int64_t i = 0;
-  for (; i + 4 <= rows; i += 4, x += 4 * width) {
-    const float *a = x, *b = x + width, *c = b + width, *d = c + width;
-    for (int64_t j = 0; j < width; j++) {
-      const float m = mean[j];
-      const float p = a[j] - m, q = b[j] - m, r = c[j] - m, s = d[j] - m;
-      sum[j] += (p * p + q * q) + (r * r + s * s);
+// Sums of x over rows.
+inline void sumRows(const float* x, int64_t rows, int64_t width, float* sum) {
+  eachStrip(width, [&](auto even, int64_t j) {
+    using S = decltype(even);
+    S odd;
+    const float* at = x + j;
+    int64_t i = 0;
+    for (; i + 2 <= rows; i += 2, at += 2 * width) {
+      const S a(at), b(at + width);
+      for (int l = 0; l < S::count; l++) {
+        even.at[l] += a.at[l];
+        odd.at[l] += b.at[l];
+      }
     }
-  }
-  for (; i < rows; i++, x += width) {
-    for (int64_t j = 0; j < width; j++) sum[j] += (x[j] - mean[j]) * (x[j] - mean[j]);
-  }
+    if (i < rows) {
+      const S a(at);
+      for (int l = 0; l < S::count; l++) even.at[l] += a.at[l];
+    }
+    for (int l = 0; l < S::count; l++) even.at[l] += odd.at[l];
+    even.store(sum + j);
+  });
+}
+
+// Sums of (x − mean)² over rows.
+inline void sumSquares(const float* x, int64_t rows, int64_t width, const float* mean, float* sum) {
+  eachStrip(width, [&](auto even, int64_t j) {
+    using S = decltype(even);
+    S odd;
+    const S m(mean + j);
+    const float* at = x + j;
+    int64_t i = 0;
+    for (; i + 2 <= rows; i += 2, at += 2 * width) {
+      const S a(at), b(at + width);
+      for (int l = 0; l < S::count; l++) {
+        even.at[l] += (a.at[l] - m.at[l]) * (a.at[l] - m.at[l]);
+        odd.at[l] += (b.at[l] - m.at[l]) * (b.at[l] - m.at[l]);
+      }
+    }
+    if (i < rows) {
+      const S a(at);
+      for (int l = 0; l < S::count; l++) even.at[l] += (a.at[l] - m.at[l]) * (a.at[l] - m.at[l]);
+    }
+    for (int l = 0; l < S::count; l++) even.at[l] += odd.at[l];
+    even.store(sum + j);
+  });
 }
 
 inline void momentsOf(const float* x, int64_t rows, int64_t width, Moments& moments) {
@@ -84,11 +149,9 @@ inline void momentsOf(const float* x, int64_t rows, int64_t width, Moments& mome
   const int64_t block = blockRows(width);
   for (int64_t i = 0; i < rows; i += block) {
     const int64_t n = std::min(block, rows - i);
-    std::fill(mean.begin(), mean.end(), 0.0f);
-    std::fill(squares.begin(), squares.end(), 0.0f);
-    addRows(x + i * width, n, width, mean.data());
+    sumRows(x + i * width, n, width, mean.data());
     for (float& m : mean) m /= static_cast<float>(n);
-    addSquares(x + i * width, n, width, mean.data(), squares.data());
+    sumSquares(x + i * width, n, width, mean.data(), squares.data());
     moments.join(n, mean.data(), squares.data(), width);
   }
 }
@@ -102,46 +165,59 @@ inline void joinOne(double& count, double& mean, double& squares, double n, doub
   count = total;
 }
 
-inline float normalized(float x, float mean, float scale, float shift) { return (x - mean) * scale + shift; }
+// The gradient as it comes through the ReLU, if there is one.
+template <bool kRelu, class V>
+inline V passed(V g, V x, V mean, V scale, V shift) {
+  if constexpr (kRelu) return (x - mean) * scale + shift > 0.0f ? g : V{};
+  return g;
+}
 
+// Calls run(first row, end) for blocks of rows that stay in the first cache while strip after strip goes over them.
+template <class Run>
+inline void eachBlock(int64_t rows, int64_t width, Run&& run) {
+  const int64_t block = blockRows(width);
+  for (int64_t i = 0; i < rows; i += block) run(i, std::min(rows, i + block));
+}
+
+// out = (x − mean)·scale + shift
 template <bool kRelu>
 void normalizeRows(const float* x, int64_t rows, int64_t width, const float* mean, const float* scale,
                    const float* shift, float* out) {
-  for (int64_t i = 0; i < rows; i++, x += width, out += width) {
-    for (int64_t j = 0; j < width; j++) {
-      const float y = normalized(x[j], mean[j], scale[j], shift[j]);
-      out[j] = kRelu && y <= 0.0f ? 0.0f : y;
-    }
-  }
+  eachBlock(rows, width, [&](int64_t first, int64_t last) {
+    eachStrip(width, [&](auto strip, int64_t j) {
+      using S = decltype(strip);
+      const S m(mean + j), s(scale + j), t(shift + j);
+      for (int64_t i = first; i < last; i++) {
+        S y(x + i * width + j);
+        for (int l = 0; l < S::count; l++) {
+          y.at[l] = (y.at[l] - m.at[l]) * s.at[l] + t.at[l];
+          if (kRelu) y.at[l] = y.at[l] <= 0.0f ? typename S::Vector{} : y.at[l];
+        }
+        y.store(out + i * width + j);
+      }
+    });
+  });
 }
 
-// The gradient as it comes through the ReLU, if there is one.
+// Sums of g and g·(x − mean) over the rows of a block.
 template <bool kRelu>
-inline float passed(float g, float x, float mean, float scale, float shift) {
-  return kRelu && !(normalized(x, mean, scale, shift) > 0.0f) ? 0.0f : g;
-}
-
-// Sums of g and g·(x − mean) over rows.
-template <bool kRelu>
-void addProducts(const float* g, const float* x, int64_t rows, int64_t width, const float* mean, const float* scale,
-                 const float* shift, float* __restrict sum, float* __restrict product) {
-  int64_t i = 0;
-  for (; i + 2 <= rows; i += 2, g += 2 * width, x += 2 * width) {
-    const float *g1 = g + width, *x1 = x + width;
-    for (int64_t j = 0; j < width; j++) {
-      const float a = passed<kRelu>(g[j], x[j], mean[j], scale[j], shift[j]);
-      const float b = passed<kRelu>(g1[j], x1[j], mean[j], scale[j], shift[j]);
-      sum[j] += a + b;
-      product[j] += a * (x[j] - mean[j]) + b * (x1[j] - mean[j]);
+void sumProducts(const float* g, const float* x, int64_t rows, int64_t width, const float* mean, const float* scale,
+                 const float* shift, float* sum, float* product) {
+  eachStrip(width, [&](auto a, int64_t j) {
+    using S = decltype(a);
+    S b;
+    const S m(mean + j), s(scale + j), t(shift + j);
+    for (int64_t i = 0; i < rows; i++) {
+      const S gradient(g + i * width + j), value(x + i * width + j);
+      for (int l = 0; l < S::count; l++) {
+        const auto open = passed<kRelu>(gradient.at[l], value.at[l], m.at[l], s.at[l], t.at[l]);
+        a.at[l] += open;
+        b.at[l] += open * (value.at[l] - m.at[l]);
+      }
     }
-  }
-  for (; i < rows; i++, g += width, x += width) {
-    for (int64_t j = 0; j < width; j++) {
-      const float a = passed<kRelu>(g[j], x[j], mean[j], scale[j], shift[j]);
-      sum[j] += a;
-      product[j] += a * (x[j] - mean[j]);
-    }
-  }
+    a.store(sum + j);
+    b.store(product + j);
+  });
 }
 
 }  // namespace kindling

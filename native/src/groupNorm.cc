@@ -32,7 +32,7 @@ void productsOf(const float* g, const float* x, int64_t n, float mean, float& su
 }
 
 void normalizeRow(const float* x, int64_t n, float mean, float scale, float shift, float* __restrict out) {
-  for (int64_t j = 0; j < n; j++) out[j] = normalized(x[j], mean, scale, shift);
+  for (int64_t j = 0; j < n; j++) out[j] = (x[j] - mean) * scale + shift;
 }
 
 // dx = g·a + (x − mean)·b + c
@@ -42,10 +42,21 @@ void gradientRow(const float* g, const float* x, int64_t n, float mean, float a,
 }
 
 void gradientRows(const float* g, const float* x, int64_t rows, int64_t width, const float* mean, const float* a,
-                  const float* b, const float* c, float* __restrict out) {
-  for (int64_t i = 0; i < rows; i++, g += width, x += width, out += width) {
-    for (int64_t j = 0; j < width; j++) out[j] = g[j] * a[j] + ((x[j] - mean[j]) * b[j] + c[j]);
-  }
+                  const float* b, const float* c, float* out) {
+  eachBlock(rows, width, [&](int64_t first, int64_t last) {
+    eachStrip(width, [&](auto strip, int64_t j) {
+      using S = decltype(strip);
+      const S m(mean + j), scale(a + j), slope(b + j), shift(c + j);
+      for (int64_t i = first; i < last; i++) {
+        const S value(x + i * width + j);
+        S y(g + i * width + j);
+        for (int l = 0; l < S::count; l++) {
+          y.at[l] = y.at[l] * scale.at[l] + ((value.at[l] - m.at[l]) * slope.at[l] + shift.at[l]);
+        }
+        y.store(out + i * width + j);
+      }
+    });
+  });
 }
 
 float rootOf(float variance, double epsilon) {
@@ -184,8 +195,7 @@ struct Backward {
     }
     numbers.repeat();
     const auto add = [&](int64_t at, int64_t rows, int64_t width) {
-      std::fill(numbers[1], numbers[1] + 2 * w.width, 0.0f);
-      addProducts<false>(g + at, x + at, rows, width, numbers[0], numbers[0], numbers[0], numbers[1], numbers[2]);
+      sumProducts<false>(g + at, x + at, rows, width, numbers[0], numbers[0], numbers[0], numbers[1], numbers[2]);
       for (int64_t from = 0; from < width; from += c) {
         for (int64_t j = 0; j < c; j++) {
           sums[j].sum += numbers[1][from + j];

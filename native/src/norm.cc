@@ -37,12 +37,21 @@ struct Scaling {
 template <bool kRelu>
 void gradientRows(const float* g, const float* x, int64_t rows, int64_t width, const float* mean, const float* scale,
                   const float* shift, const float* first, const float* second, float* out) {
-  for (int64_t i = 0; i < rows; i++, g += width, x += width, out += width) {
-    for (int64_t j = 0; j < width; j++) {
-      const float a = passed<kRelu>(g[j], x[j], mean[j], scale[j], shift[j]);
-      out[j] = (a - first[j] - (x[j] - mean[j]) * second[j]) * scale[j];
-    }
-  }
+  eachBlock(rows, width, [&](int64_t begin, int64_t end) {
+    eachStrip(width, [&](auto strip, int64_t j) {
+      using S = decltype(strip);
+      const S m(mean + j), s(scale + j), t(shift + j), a(first + j), b(second + j);
+      for (int64_t i = begin; i < end; i++) {
+        const S value(x + i * width + j);
+        S y(g + i * width + j);
+        for (int l = 0; l < S::count; l++) {
+          const auto open = passed<kRelu>(y.at[l], value.at[l], m.at[l], s.at[l], t.at[l]);
+          y.at[l] = (open - a.at[l] - (value.at[l] - m.at[l]) * b.at[l]) * s.at[l];
+        }
+        y.store(out + i * width + j);
+      }
+    });
+  });
 }
 
 template <bool kRelu>
@@ -60,9 +69,7 @@ void sumColumns(const float* g, const float* x, int64_t m, const Scaling& s, std
       products[part].assign(w.width, 0.0);
       const int64_t end = (part + 1) * w.rows / parts, block = blockRows(w.width);
       for (int64_t i = part * w.rows / parts; i < end; i += block) {
-        std::fill(a.begin(), a.end(), 0.0f);
-        std::fill(b.begin(), b.end(), 0.0f);
-        addProducts<kRelu>(g + i * w.width, x + i * w.width, std::min(block, end - i), w.width, mean.data(),
+        sumProducts<kRelu>(g + i * w.width, x + i * w.width, std::min(block, end - i), w.width, mean.data(),
                            scale.data(), shift.data(), a.data(), b.data());
         for (int64_t j = 0; j < w.width; j++) {
           sums[part][j] += a[j];
@@ -73,7 +80,7 @@ void sumColumns(const float* g, const float* x, int64_t m, const Scaling& s, std
   });
   std::vector<float> a(c), b(c);
   const int64_t done = w.rows * w.width;
-  addProducts<kRelu>(g + done, x + done, w.tail, c, mean.data(), scale.data(), shift.data(), a.data(), b.data());
+  sumProducts<kRelu>(g + done, x + done, w.tail, c, mean.data(), scale.data(), shift.data(), a.data(), b.data());
   for (int64_t j = 0; j < c; j++) {
     sum[j] = a[j];
     product[j] = b[j];
