@@ -288,6 +288,7 @@ double groupNormKernel(Context&, Reader& reader) {
   weight.read(reader, kForward, images.c);
   bias.read(reader, kForward, images.c);
   images.read(reader, kForward, out);
+  checkApart(kForward, x, out);
   readVector(reader, kForward, mean, images.n * groups);
   readVector(reader, kForward, variance, images.n * groups);
   Forward job{images,          epsilon,         weight,           bias,
@@ -311,7 +312,11 @@ double groupNormBackwardKernel(Context&, Reader& reader) {
   readVector(reader, kBackward, variance, images.n * groups);
   weight.read(reader, kBackward, images.c);
   const bool wanted = reader.flag();
-  if (wanted) images.read(reader, kBackward, out);
+  if (wanted) {
+    images.read(reader, kBackward, out);
+    checkApart(kBackward, g, out);
+    checkApart(kBackward, x, out);
+  }
   weightOut.read(reader, kBackward, images.c);
   biasOut.read(reader, kBackward, images.c);
   const std::vector<std::vector<double>> zeros(images.parts(), std::vector<double>(images.c, 0.0));

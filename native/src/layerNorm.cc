@@ -16,7 +16,9 @@ constexpr const char* kBackward = "layerNormBackward";
 constexpr int64_t kHeld = 16;  // rows that are summed in float before they go to the doubles
 
 // How many parts the rows are cut into, from the sizes alone: results do not depend on the threads.
-int64_t partsOf(int64_t m, int64_t f) { return std::max<int64_t>(1, std::min<int64_t>({16, m, m * f / 65536})); }
+int64_t partsOf(int64_t m, int64_t f) {
+  return std::max<int64_t>(1, std::min<int64_t>({16, m / kHeld, m * f / 8192}));
+}
 
 float rootOf(float variance, double epsilon) { return static_cast<float>(1.0 / std::sqrt(variance + epsilon)); }
 
@@ -60,6 +62,13 @@ struct Sums {
   std::vector<float> heldWeight, heldBias;
 
   explicit Sums(int64_t f = 0) : weight(f, 0.0), bias(f, 0.0), heldWeight(f, 0.0f), heldBias(f, 0.0f) {}
+
+  void add(const Sums& other) {
+    for (size_t j = 0; j < weight.size(); j++) {
+      weight[j] += other.weight[j];
+      bias[j] += other.bias[j];
+    }
+  }
 
   void settle() {
     for (size_t j = 0; j < weight.size(); j++) {
@@ -144,15 +153,9 @@ double layerNormBackwardKernel(Context&, Reader& reader) {
       sums[part] = std::move(own);
     }
   });
-  for (int64_t j = 0; j < f; j++) {
-    double a = 0, b = 0;
-    for (const Sums& part : sums) {
-      a += part.weight[j];
-      b += part.bias[j];
-    }
-    if (weightOut.given) weightOut.view.as<float>()[j] = static_cast<float>(a);
-    if (biasOut.given) biasOut.view.as<float>()[j] = static_cast<float>(b);
-  }
+  for (int64_t part = 1; part < parts; part++) sums[0].add(sums[part]);
+  for (int64_t j = 0; weightOut.given && j < f; j++) weightOut.view.as<float>()[j] = static_cast<float>(sums[0].weight[j]);
+  for (int64_t j = 0; biasOut.given && j < f; j++) biasOut.view.as<float>()[j] = static_cast<float>(sums[0].bias[j]);
   return 0;
 }
 

@@ -166,6 +166,7 @@ double normalizeColumnsKernel(Context&, Reader& reader) {
   bias.read(reader, kName, c);
   readMatrix(reader, kName, out);
   checkSameSizes(x, out);
+  checkApart(kName, x, out);
   const Scaling s(c, mean, variance, weight, bias, epsilon);
   const Wide w(m, c);
   const auto a = w.spread(s.mean), scale = w.spread(s.scale), shift = w.spread(s.shift);
@@ -198,6 +199,8 @@ double normalizeColumnsBackwardKernel(Context&, Reader& reader) {
   if (wanted) {
     readMatrix(reader, kName, out);
     checkSameSizes(out, x);
+    checkApart(kName, g, out);
+    checkApart(kName, x, out);
   }
   weightOut.read(reader, kName, c);
   biasOut.read(reader, kName, c);

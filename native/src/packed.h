@@ -31,6 +31,11 @@ inline void readVector(Reader& reader, const char* kernel, View& v, int64_t size
   if (v.rank != 1 || v.size[0] != size || !isPacked(v)) refuse(kernel);
 }
 
+// Columns at the end may be written twice, so that results must not lie where something is still to be read.
+inline void checkApart(const char* kernel, const View& in, const View& out) {
+  if (overlap(in, out)) refuse(kernel);
+}
+
 // A view that may be left out.
 struct Optional {
   bool given = false;

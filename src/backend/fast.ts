@@ -127,8 +127,8 @@ export interface FastKernels {
 
   /**
    * Each sample's channels in groups of neighbours, every group with its mean taken away and divided by √(variance + ε),
-   * times weight, plus bias; float32. Shapes: x, out `[n, c, p]`, both row-major or both with the channels last,
-   * weight, bias `[c]` → mean, variance `[n · groups]`.
+   * times weight, plus bias; float32. Shapes: x, out `[n, c, p]`, both row-major or both with the channels last and apart
+   * from each other, weight, bias `[c]` → mean, variance `[n · groups]`.
    */
   groupNorm(
     x: View,
