@@ -52,6 +52,7 @@
         "src/evaluation.cc",
         "src/gather.cc",
         "src/gemm.cc", "src/product.cc",
+        "src/groupNorm.cc",
         "src/layerNorm.cc",
         "src/loss.cc",
         "src/map.cc",

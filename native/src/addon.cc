@@ -47,6 +47,8 @@ constexpr KernelEntry kKernels[] = {
     {"columnMoments", columnMomentsKernel},
     {"normalizeColumns", normalizeColumnsKernel},
     {"normalizeColumnsBackward", normalizeColumnsBackwardKernel},
+    {"groupNorm", groupNormKernel},
+    {"groupNormBackward", groupNormBackwardKernel},
     {"layerNorm", layerNormKernel},
     {"layerNormBackward", layerNormBackwardKernel},
 };

@@ -60,6 +60,8 @@ double averagePoolBackwardKernel(Context& context, Reader& reader);
 double columnMomentsKernel(Context& context, Reader& reader);
 double normalizeColumnsKernel(Context& context, Reader& reader);
 double normalizeColumnsBackwardKernel(Context& context, Reader& reader);
+double groupNormKernel(Context& context, Reader& reader);
+double groupNormBackwardKernel(Context& context, Reader& reader);
 double layerNormKernel(Context& context, Reader& reader);
 double layerNormBackwardKernel(Context& context, Reader& reader);
 

@@ -1,7 +1,10 @@
 // Layer norm: rows of a matrix [m, f], each by its own mean and variance.
+#include <cmath>
 #include <vector>
 
 #include "kernels.h"
+#include "packed.h"
+#include "rows.h"
 #include "team.h"
 
 namespace kindling {
@@ -10,75 +13,100 @@ namespace {
 
 constexpr const char* kForward = "layerNorm";
 constexpr const char* kBackward = "layerNormBackward";
+constexpr int64_t kHeld = 16;  // rows that are summed in float before they go to the doubles
 
-[[noreturn]] void refuse(const char* kernel) {
-  throw std::runtime_error(std::string("kindling addon: ") + kernel + ": views do not fit each other");
+// How many parts the rows are cut into, from the sizes alone: results do not depend on the threads.
+int64_t partsOf(int64_t m, int64_t f) {
+  return std::max<int64_t>(1, std::min<int64_t>({16, m / kHeld, m * f / 8192}));
 }
 
-void readPacked(Reader& reader, const char* kernel, View& v, int rank) {
-  reader.view(v);
-  int64_t step = 1;
-  bool fits = v.rank == rank && v.dtype == DType::Float32 && v.elements() > 0;
-  for (int i = v.rank - 1; fits && i >= 0; i--) {
-    fits = v.size[i] == 1 || v.stride[i] == step;
-    step *= v.size[i];
+float rootOf(float variance, double epsilon) { return static_cast<float>(1.0 / std::sqrt(variance + epsilon)); }
+
+// With weights of 1 where there are none.
+const float* orOnes(const Optional& weight, std::vector<float>& ones, int64_t f) {
+  if (weight.given) return weight.view.as<float>();
+  ones.assign(f, 1.0f);
+  return ones.data();
+}
+
+void normalizeRow(const float* x, int64_t f, float mean, float root, const float* weight, const float* bias,
+                  float* __restrict out) {
+  for (int64_t j = 0; j < f; j++) out[j] = (x[j] - mean) * root * weight[j] + bias[j];
+}
+
+// Adds g·x̂ and g, column by column, to what is kept for weight and bias, and sums g·weight and g·weight·x̂ over the row.
+void addRow(const float* g, const float* x, int64_t f, float mean, float root, const float* weight,
+            float* __restrict forWeight, float* __restrict forBias, float& sum, float& product) {
+  float a = 0, b = 0;
+#pragma omp simd reduction(+ : a, b)
+  for (int64_t j = 0; j < f; j++) {
+    const float unit = (x[j] - mean) * root, gw = g[j] * weight[j];
+    a += gw;
+    b += gw * unit;
+    forWeight[j] += g[j] * unit;
+    forBias[j] += g[j];
   }
-  if (!fits) refuse(kernel);
+  sum = a;
+  product = b;
 }
 
-const float* readVector(Reader& reader, const char* kernel, View& v, int64_t size) {
-  readPacked(reader, kernel, v, 1);
-  if (v.size[0] != size) refuse(kernel);
-  return v.as<float>();
+// dx = (g·weight − first − x̂·second)·root
+void gradientRow(const float* g, const float* x, int64_t f, float mean, float root, const float* weight, float first,
+                 float second, float* __restrict out) {
+  for (int64_t j = 0; j < f; j++) out[j] = (g[j] * weight[j] - first - (x[j] - mean) * root * second) * root;
 }
 
-// A vector that may be left out; then `otherwise`, or nothing.
-const float* readOptional(Reader& reader, const char* kernel, int64_t size, View& v, const float* otherwise) {
-  return reader.flag() ? readVector(reader, kernel, v, size) : otherwise;
-}
+// Sums over the rows of a part.
+struct Sums {
+  std::vector<double> weight, bias;
+  std::vector<float> heldWeight, heldBias;
 
-float sumOf(const float* x, int64_t n) {
-  float sum = 0;
-#pragma omp simd reduction(+ : sum)
-  for (int64_t j = 0; j < n; j++) sum += x[j];
-  return sum;
-}
+  explicit Sums(int64_t f = 0) : weight(f, 0.0), bias(f, 0.0), heldWeight(f, 0.0f), heldBias(f, 0.0f) {}
 
-float squaresOf(const float* x, int64_t n, float mean) {
-  float sum = 0;
-#pragma omp simd reduction(+ : sum)
-  for (int64_t j = 0; j < n; j++) sum += (x[j] - mean) * (x[j] - mean);
-  return sum;
-}
+  void add(const Sums& other) {
+    for (size_t j = 0; j < weight.size(); j++) {
+      weight[j] += other.weight[j];
+      bias[j] += other.bias[j];
+    }
+  }
 
-// Rows that one part of the sums over rows covers, from the sizes alone: results do not depend on the threads.
-int64_t partsOf(int64_t m, int64_t f) { return std::max<int64_t>(1, std::min<int64_t>({16, m, m * f / 65536})); }
+  void settle() {
+    for (size_t j = 0; j < weight.size(); j++) {
+      weight[j] += heldWeight[j];
+      bias[j] += heldBias[j];
+    }
+    std::fill(heldWeight.begin(), heldWeight.end(), 0.0f);
+    std::fill(heldBias.begin(), heldBias.end(), 0.0f);
+  }
+};
 
 }  // namespace
 
 // Reads ε, x, [weight], [bias], out, mean, variance.
 double layerNormKernel(Context&, Reader& reader) {
   const double epsilon = reader.number();
-  View x, weightView, biasView, out, meanView, varianceView;
-  readPacked(reader, kForward, x, 2);
+  View x, out, meanView, varianceView;
+  Optional weightView, biasView;
+  readMatrix(reader, kForward, x);
   const int64_t m = x.size[0], f = x.size[1];
-  const std::vector<float> ones(f, 1.0f), zeros(f, 0.0f);
-  const float* weight = readOptional(reader, kForward, f, weightView, ones.data());
-  const float* bias = readOptional(reader, kForward, f, biasView, zeros.data());
-  readPacked(reader, kForward, out, 2);
+  weightView.read(reader, kForward, f);
+  biasView.read(reader, kForward, f);
+  readMatrix(reader, kForward, out);
   checkSameSizes(x, out);
   readVector(reader, kForward, meanView, m);
   readVector(reader, kForward, varianceView, m);
+  std::vector<float> ones, zeros(biasView.given ? 0 : f, 0.0f);
+  const float* weight = orOnes(weightView, ones, f);
+  const float* bias = biasView.given ? biasView.view.as<float>() : zeros.data();
+  float *means = meanView.as<float>(), *variances = varianceView.as<float>();
   parallelFor(m, m * f * 3, [&](int64_t first, int64_t last) {
     for (int64_t i = first; i < last; i++) {
       const float* row = x.as<float>() + i * f;
-      float* __restrict to = out.as<float>() + i * f;
       const float mean = sumOf(row, f) / static_cast<float>(f);
       const float variance = squaresOf(row, f, mean) / static_cast<float>(f);
-      const float root = static_cast<float>(1.0 / std::sqrt(variance + epsilon));
-      for (int64_t j = 0; j < f; j++) to[j] = (row[j] - mean) * root * weight[j] + bias[j];
-      meanView.as<float>()[i] = mean;
-      varianceView.as<float>()[i] = variance;
+      normalizeRow(row, f, mean, rootOf(variance, epsilon), weight, bias, out.as<float>() + i * f);
+      means[i] = mean;
+      variances[i] = variance;
     }
   });
   return 0;
@@ -87,70 +115,47 @@ double layerNormKernel(Context&, Reader& reader) {
 // Reads ε, gradient, x, mean, variance, [weight], whether out is wanted, [out], [gradient of weight], [gradient of bias].
 double layerNormBackwardKernel(Context&, Reader& reader) {
   const double epsilon = reader.number();
-  View g, x, meanView, varianceView, weightView, out, weightOut, biasOut;
-  readPacked(reader, kBackward, g, 2);
-  readPacked(reader, kBackward, x, 2);
+  View g, x, meanView, varianceView, out;
+  Optional weightView, weightOut, biasOut;
+  readMatrix(reader, kBackward, g);
+  readMatrix(reader, kBackward, x);
   checkSameSizes(g, x);
   const int64_t m = x.size[0], f = x.size[1];
-  const float* means = readVector(reader, kBackward, meanView, m);
-  const float* variances = readVector(reader, kBackward, varianceView, m);
-  const std::vector<float> ones(f, 1.0f);
-  const float* weight = readOptional(reader, kBackward, f, weightView, ones.data());
+  readVector(reader, kBackward, meanView, m);
+  readVector(reader, kBackward, varianceView, m);
+  weightView.read(reader, kBackward, f);
   const bool wanted = reader.flag();
   if (wanted) {
-    readPacked(reader, kBackward, out, 2);
+    readMatrix(reader, kBackward, out);
     checkSameSizes(x, out);
   }
-  const bool weightWanted = readOptional(reader, kBackward, f, weightOut, nullptr) != nullptr;
-  const bool biasWanted = readOptional(reader, kBackward, f, biasOut, nullptr) != nullptr;
+  weightOut.read(reader, kBackward, f);
+  biasOut.read(reader, kBackward, f);
+  std::vector<float> ones;
+  const float* weight = orOnes(weightView, ones, f);
   const int64_t parts = partsOf(m, f);
-  std::vector<std::vector<double>> weightSums(parts), biasSums(parts);
+  std::vector<Sums> sums(parts);
   parallelFor(parts, m * f * 4, [&](int64_t firstPart, int64_t lastPart) {
-    std::vector<float> a(f), b(f);
     for (int64_t part = firstPart; part < lastPart; part++) {
-      weightSums[part].assign(f, 0.0);
-      biasSums[part].assign(f, 0.0);
-      const int64_t end = (part + 1) * m / parts;
-      int64_t held = 0;
-      for (int64_t i = part * m / parts; i < end; i++) {
+      Sums own(f);
+      const int64_t begin = part * m / parts, end = (part + 1) * m / parts;
+      for (int64_t i = begin; i < end; i++) {
         const float *gRow = g.as<float>() + i * f, *row = x.as<float>() + i * f;
-        const float mean = means[i], root = static_cast<float>(1.0 / std::sqrt(variances[i] + epsilon));
-        float total = 0, product = 0;
-        float *__restrict aTo = a.data(), *__restrict bTo = b.data();
-#pragma omp simd reduction(+ : total, product)
-        for (int64_t j = 0; j < f; j++) {
-          const float unit = (row[j] - mean) * root, gw = gRow[j] * weight[j];
-          total += gw;
-          product += gw * unit;
-          aTo[j] += gRow[j] * unit;
-          bTo[j] += gRow[j];
-        }
+        const float mean = meanView.as<float>()[i], root = rootOf(varianceView.as<float>()[i], epsilon);
+        float sum, product;
+        addRow(gRow, row, f, mean, root, weight, own.heldWeight.data(), own.heldBias.data(), sum, product);
         if (wanted) {
-          float* __restrict to = out.as<float>() + i * f;
-          const float first = total / static_cast<float>(f), second = product / static_cast<float>(f);
-          for (int64_t j = 0; j < f; j++) {
-            to[j] = (gRow[j] * weight[j] - first - (row[j] - mean) * root * second) * root;
-          }
+          const float count = static_cast<float>(f);
+          gradientRow(gRow, row, f, mean, root, weight, sum / count, product / count, out.as<float>() + i * f);
         }
-        if (++held < 16 && i + 1 < end) continue;  // float sums of few rows go to the doubles
-        held = 0;
-        for (int64_t j = 0; j < f; j++) {
-          weightSums[part][j] += a[j];
-          biasSums[part][j] += b[j];
-          a[j] = b[j] = 0;
-        }
+        if ((i - begin) % kHeld == kHeld - 1 || i + 1 == end) own.settle();
       }
+      sums[part] = std::move(own);
     }
   });
-  for (int64_t j = 0; j < f; j++) {
-    double a = 0, b = 0;
-    for (int64_t part = 0; part < parts; part++) {
-      a += weightSums[part][j];
-      b += biasSums[part][j];
-    }
-    if (weightWanted) weightOut.as<float>()[j] = static_cast<float>(a);
-    if (biasWanted) biasOut.as<float>()[j] = static_cast<float>(b);
-  }
+  for (int64_t part = 1; part < parts; part++) sums[0].add(sums[part]);
+  for (int64_t j = 0; weightOut.given && j < f; j++) weightOut.view.as<float>()[j] = static_cast<float>(sums[0].weight[j]);
+  for (int64_t j = 0; biasOut.given && j < f; j++) biasOut.view.as<float>()[j] = static_cast<float>(sums[0].bias[j]);
   return 0;
 }
 

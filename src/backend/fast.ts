@@ -137,6 +137,36 @@ export interface FastKernels {
   ): void;
 
   /**
+   * Each sample's channels in groups of neighbours, every group with its mean taken away and divided by √(variance + ε),
+   * times weight, plus bias; float32. Shapes: x, out `[n, c, p]`, both row-major or both with the channels last and apart
+   * from each other, weight, bias `[c]` → mean, variance `[n · groups]`.
+   */
+  groupNorm(
+    x: View,
+    weight: View | undefined,
+    bias: View | undefined,
+    groups: number,
+    epsilon: number,
+    out: View,
+    mean: View,
+    variance: View,
+  ): void;
+
+  /** Its gradients. Shapes: gradient, x, out `[n, c, p]` in one order, mean, variance `[n · groups]`, others `[c]`. */
+  groupNormBackward(
+    gradient: View,
+    x: View,
+    mean: View,
+    variance: View,
+    weight: View | undefined,
+    groups: number,
+    epsilon: number,
+    out: View | undefined,
+    weightOut: View | undefined,
+    biasOut: View | undefined,
+  ): void;
+
+  /**
    * Each row with its mean taken away and divided by √(variance + ε), times weight, plus bias; float32.
    * Shapes: x, out `[m, f]` contiguous, weight, bias `[f]` → mean, variance `[m]`.
    */

@@ -128,6 +128,10 @@ abstract class InstanceNormNd extends RunningNorm {
     super(channels, { affine: false, trackRunningStats: false, ...options });
   }
 
+  override get _isContained(): boolean {
+    return this.forward === InstanceNormNd.prototype.forward;
+  }
+
   forward(x: Tensor): Tensor {
     checkChannelsOf(this.constructor.name, x.shape, this._ranks, this.channels);
     const { weight, bias, runningMean, runningVar, eps } = this;
@@ -188,6 +192,10 @@ export class LayerNorm extends Module {
     this.bias = affine ? new Parameter(zeros(this.normalizedShape, placement)) : undefined;
   }
 
+  override get _isContained(): boolean {
+    return this.forward === LayerNorm.prototype.forward;
+  }
+
   forward(x: Tensor): Tensor {
     const { weight, bias, eps } = this;
     return layerNorm(x, this.normalizedShape, { weight, bias, eps });
@@ -222,6 +230,10 @@ export class GroupNorm extends Module {
     this.eps = checkNumber("GroupNorm", "eps", eps, 0);
     this.weight = affine ? new Parameter(ones([channels], placement)) : undefined;
     this.bias = affine ? new Parameter(zeros([channels], placement)) : undefined;
+  }
+
+  override get _isContained(): boolean {
+    return this.forward === GroupNorm.prototype.forward;
   }
 
   forward(x: Tensor): Tensor {

@@ -60,6 +60,7 @@ export abstract class TensorBase {
   }
 
   set grad(value: Tensor | undefined) {
+    if (value === undefined) this._clearGrad();
     this._grad = value;
     this._gradSeen = true;
   }

@@ -182,7 +182,7 @@ export function instanceNorm(x: Tensor, options: RunningNormOptions = {}): Tenso
 
 type Layout = Omit<NormOptions, "hasWeight" | "hasBias">;
 
-/** Normalises by the tensor's own statistics, which `record` may look at. */
+/** Normalises by the tensor's own statistics, which `record` may look at: some kernels find them while they normalise. */
 function normalized(
   x: Tensor,
   layout: Layout,
@@ -191,13 +191,11 @@ function normalized(
   record?: (batch: { mean: Tensor; variance: Tensor }) => void,
 ): Tensor {
   const options = { ...layout, hasWeight: weight !== undefined, hasBias: bias !== undefined };
-  const batch = noGrad(() => {
-    const result = statistics(x, options);
-    if (x.numel() > 0) record?.(result);
-    return result;
-  });
+  const batch = noGrad(() => statistics(x, options));
   const parameters = [weight, bias].filter((p) => p !== undefined);
-  return apply(normOp, [x, batch.mean, batch.variance, ...parameters], options);
+  const result = apply(normOp, [x, batch.mean, batch.variance, ...parameters], options);
+  if (x.numel() > 0) noGrad(() => record?.(batch));
+  return result;
 }
 
 /** Normalises by given statistics: one fused elementwise pass. */

@@ -3,8 +3,8 @@ import type { View } from "../../src/backend/backend.ts";
 import { setThreadCount } from "../../src/backend/native/native.ts";
 import { channelsLastStrides, contiguousStrides, type Shape, sizeOf } from "../../src/backend/shape.ts";
 import { conv1d, conv2d, conv3d, convTranspose2d } from "../../src/tensor/conv.ts";
-import { type Tensor, tensor } from "../../src/tensor/index.ts";
-import { batchNorm, layerNorm } from "../../src/tensor/norm.ts";
+import { ones, type Tensor, tensor, zeros } from "../../src/tensor/index.ts";
+import { type AffineOptions, batchNorm, groupNorm, instanceNorm, layerNorm } from "../../src/tensor/norm.ts";
 import { avgPool2d, maxPool2d, maxPool3d } from "../../src/tensor/pool.ts";
 import { expectClose } from "../close.ts";
 import { type Choices, forSeeds, missing, native } from "./oracle.ts";
@@ -17,6 +17,12 @@ interface Numbers {
 
 function numbers(choices: Choices, shape: Shape): Numbers {
   return { shape, values: Float64Array.from({ length: sizeOf(shape) }, () => Math.fround(choices.next() * 2 - 1)) };
+}
+
+/** A function that puts images of so many spatial axes in one of the two memory orders. */
+function inOrder(choices: Choices, axes: number): (x: Tensor) => Tensor {
+  const memoryFormat = axes > 0 && choices.chance(0.5) ? "channelsLast" : "contiguous";
+  return (x) => x.contiguous({ memoryFormat });
 }
 
 /** Runs a function with its gradients on the native device and by the definitions on js in float64, and compares. */
@@ -143,14 +149,88 @@ describe.skipIf(missing !== undefined)("the image kernels of the addon agree wit
     });
   });
 
-  test("norms give the same bits on one and two threads", () => {
+  test("group and instance norm in both memory orders", () => {
+    forSeeds(80, (choices) => {
+      const c = choices.pick([1, 2, 3, 6, 8, 17, 30, 64, 100]);
+      const groups = choices.pick([1, c, ...[2, 3, 4, 10].filter((count) => c % count === 0)]);
+      const axes = choices.pick([0, 1, 2, 2, 2, 3]);
+      const spatial = Array.from({ length: axes }, () => choices.integer(1, 7));
+      const shape = [choices.pick([1, 2, 3, 9, 33]), c, ...spatial];
+      const ordered = inOrder(choices, axes);
+      const affine = choices.pick([[], [numbers(choices, [c])], [numbers(choices, [c]), numbers(choices, [c])]]);
+      const inputs = [numbers(choices, shape), ...affine];
+      compare(choices, inputs, ([x, weight, bias]) => groupNorm(ordered(x), groups, { weight, bias, eps: 0.1 }));
+      if (sizeOf(spatial) < 2 || axes === 0) return;
+      compare(choices, inputs, ([x, weight, bias]) => instanceNorm(ordered(x), { weight, bias, eps: 0.1 }));
+      compare(choices, inputs, ([x, bias]) => instanceNorm(ordered(x), { bias, eps: 0.1 }));
+    });
+  });
+
+  test("group and instance norm of few big samples, which are cut into pieces", () => {
+    forSeeds(6, (choices) => {
+      const [n, c] = [choices.integer(1, 2), choices.pick([6, 48])];
+      const size = Math.ceil(Math.sqrt(140_000 / c));
+      const ordered = inOrder(choices, 2);
+      const inputs = [numbers(choices, [n, c, size, size + 1]), numbers(choices, [c]), numbers(choices, [c])];
+      const groups = choices.pick([1, 3, c]);
+      compare(choices, inputs, ([x, weight, bias]) => groupNorm(ordered(x), groups, { weight, bias }), 5e-4);
+    });
+  });
+
+  test("instance norm's running statistics are those of the definition", () => {
+    forSeeds(10, (choices) => {
+      const shape = [choices.integer(1, 3), choices.pick([1, 3, 16]), choices.integer(2, 5), 3];
+      const { values } = numbers(choices, shape);
+      const ordered = inOrder(choices, 2);
+      const [ours, expected] = (["native", "js"] as const).map((device) => {
+        const runningMean = zeros([shape[1]], { device });
+        const runningVar = ones([shape[1]], { device });
+        instanceNorm(ordered(tensor(values, { shape, device, dtype: "float32" })), { runningMean, runningVar });
+        return [runningMean, runningVar];
+      });
+      ours.forEach((running, i) => {
+        expectClose(running, expected[i], { rtol: 1e-5, atol: 1e-6 });
+      });
+    });
+  });
+
+  test("a large mean does not swallow the variance of a group", () => {
     forSeeds(4, (choices) => {
-      const { shape, values } = numbers(choices, [32, 24, 40, 40]);
+      const { shape, values } = numbers(choices, [2, 6, 20, 21]);
+      const x = inOrder(choices, 2)(tensor(values, { shape, device: "native", dtype: "float32" }).add(1000));
+      const y = groupNorm(x, 3).reshape([2, 3, 840]);
+      expectClose(y.mean(2), zeros([2, 3]), { atol: 1e-3 });
+      expectClose(y.var(2, { correction: 0 }), ones([2, 3]), { rtol: 1e-3 });
+    });
+  });
+
+  test("weights and biases with gaps between their elements", () => {
+    const pairs = tensor([2, 7, -1, 5, 4, 3], { shape: [3, 2], device: "native" });
+    const [weight, bias] = [pairs.select(1, 0), pairs.select(1, 1)];
+    const dense = { weight: weight.clone(), bias: bias.clone() };
+    const x = tensor([1, 5, 2, -3, 0, 4, 2, 2, 9, 1, 1, 6], { shape: [2, 3, 2], device: "native" });
+    const runs: readonly ((affine: AffineOptions) => Tensor)[] = [
+      (affine) => batchNorm(x, { ...affine, training: true }),
+      (affine) => instanceNorm(x, affine),
+      (affine) => groupNorm(x, 1, affine),
+      (affine) => layerNorm(x.select(2, 0), [3], affine),
+    ];
+    for (const run of runs) expectClose(run({ weight, bias }), run(dense), { rtol: 1e-6, atol: 1e-6 });
+  });
+
+  test.each([
+    ["batch norm", [32, 24, 40, 40], (x: Tensor) => batchNorm(x, { training: true })],
+    ["group norm", [32, 24, 40, 40], (x: Tensor) => groupNorm(x, 4)],
+    ["group norm of one sample", [1, 24, 100, 100], (x: Tensor) => groupNorm(x, 4)],
+    ["layer norm", [500, 700], (x: Tensor) => layerNorm(x, [700])],
+  ] as const)("%s gives the same bits on one and two threads", (_, shape, norm) => {
+    forSeeds(2, (choices) => {
+      const { values } = numbers(choices, shape);
       const images = (): Tensor => tensor(values, { shape, device: "native", requiresGrad: true });
       const bits = [1, 2].map((threads) => {
         setThreadCount(threads);
         const x = images();
-        const y = batchNorm(x, { training: true });
+        const y = norm(x);
         y.square().mul(y).sum().backward();
         return [y, x.grad ?? x].map((t) => Array.from(t.toTypedArray().slice(0, 5000)));
       });
@@ -161,7 +241,10 @@ describe.skipIf(missing !== undefined)("the image kernels of the addon agree wit
 
 describe.skipIf(missing !== undefined)("the image kernels of the addon refuse", () => {
   const windows = { stride: [1, 1], dilation: [1, 1], before: [1, 1] };
-  const make = (shape: Shape, strides: readonly number[] = channelsLastStrides(shape)): View => ({
+  const make = (
+    shape: Shape,
+    strides: readonly number[] = shape.length > 2 ? channelsLastStrides(shape) : contiguousStrides(shape),
+  ): View => ({
     storage: native.allocate(sizeOf(shape) * 4),
     shape,
     strides,
@@ -173,6 +256,14 @@ describe.skipIf(missing !== undefined)("the image kernels of the addon refuse", 
   const w = make([4, 3, 3, 3], contiguousStrides([4, 3, 3, 3]));
   const indices: View = { ...make([2, 3, 8, 8]), dtype: "int32" };
   const { fast } = native;
+  const samples = make([2, 3, 8]);
+  const group = (groups: number, out = make([2, 3, 8]), mean = make([6]), variance = make([6])): void => {
+    fast.groupNorm?.(samples, undefined, undefined, groups, 0, out, mean, variance);
+  };
+  const groupBackward = (gradient: View, weight: View, weightOut: View | undefined): void => {
+    const [mean, variance] = [make([6]), make([6])];
+    fast.groupNormBackward?.(gradient, samples, mean, variance, weight, 3, 0, undefined, weightOut, undefined);
+  };
 
   const bad: readonly (readonly [string, () => void])[] = [
     [
@@ -198,11 +289,30 @@ describe.skipIf(missing !== undefined)("the image kernels of the addon refuse", 
     ["windows of no elements", () => fast.averagePool?.(x, [0, 3], windows, [[], []], make([2, 3, 8, 8]))],
     ["moments of other columns", () => fast.columnMoments?.(make([6, 4], [4, 1]), make([3]), make([4]))],
     ["rows with gaps", () => fast.columnMoments?.(make([4, 4], [5, 1]), make([4]), make([4]))],
+    ["groups that do not divide the channels", () => group(4)],
+    ["means of other groups", () => group(3, undefined, make([3]))],
+    ["variances of other groups", () => group(3, undefined, undefined, make([3]))],
+    ["no groups to normalise in", () => group(0)],
+    ["a result in another order", () => group(3, make([2, 3, 8], [24, 8, 1]))],
+    ["a result on top of what is normalised", () => group(3, samples)],
+    ["images with gaps to normalise", () => group(3, make([2, 3, 8], [48, 1, 6]))],
+    [
+      "a gradient of another batch to normalise",
+      () => groupBackward(make([1, 3, 8], [24, 1, 3]), make([3]), undefined),
+    ],
+    ["a weight of other channels", () => groupBackward(samples, make([4]), undefined)],
+    ["a gradient for another weight", () => groupBackward(samples, make([3]), make([2]))],
     [
       "a result of other rows",
       () => fast.layerNorm?.(make([4, 4], [4, 1]), undefined, undefined, 0, make([3, 4], [4, 1]), make([4]), make([4])),
     ],
   ];
+
+  test("nothing that fits", () => {
+    group(1, make([2, 3, 8]), make([2]), make([2]));
+    group(3);
+    groupBackward(samples, make([3]), make([3]));
+  });
 
   test.each(bad)("%s", (_, call) => {
     expect(call).toThrow(/kindling addon/);

@@ -26,6 +26,8 @@ export const kernelNames = [
   "columnMoments",
   "normalizeColumns",
   "normalizeColumnsBackward",
+  "groupNorm",
+  "groupNormBackward",
   "layerNorm",
   "layerNormBackward",
 ] as const;

@@ -108,6 +108,29 @@ export function nativeImageKernels({ addon, descriptor }: NativeBackend): Partia
       addon.normalizeColumnsBackward(gradient, x, mean, variance, weight, bias, out, weightOut, biasOut);
     },
 
+    groupNorm(x, weight, bias, groups, epsilon, out, mean, variance) {
+      start(2, 6);
+      descriptor.add(epsilon);
+      descriptor.add(groups);
+      descriptor.addView(x);
+      addOptional(weight);
+      addOptional(bias);
+      descriptor.addViews([out, mean, variance]);
+      addon.groupNorm(x, weight, bias, out, mean, variance);
+    },
+
+    groupNormBackward(gradient, x, mean, variance, weight, groups, epsilon, out, weightOut, biasOut) {
+      start(2, 8);
+      descriptor.add(epsilon);
+      descriptor.add(groups);
+      descriptor.addViews([gradient, x, mean, variance]);
+      addOptional(weight);
+      addOptional(out);
+      addOptional(weightOut);
+      addOptional(biasOut);
+      addon.groupNormBackward(gradient, x, mean, variance, weight, out, weightOut, biasOut);
+    },
+
     layerNorm(x, weight, bias, epsilon, out, mean, variance) {
       start(1, 6);
       descriptor.add(epsilon);
