@@ -1,7 +1,7 @@
 import { ArgumentError } from "../backend/errors.ts";
 import type { Tensor } from "../tensor/index.ts";
 import { type Collated, collate } from "./collate.ts";
-import type { Awaitable, Dataset } from "./dataset.ts";
+import { type Awaitable, type Dataset, TensorDataset } from "./dataset.ts";
 import { BatchSampler, checkCount, RandomSampler, type Sampler, SequentialSampler } from "./sampler.ts";
 
 /** Where a loader stands: all it takes to go on exactly there. */
@@ -99,6 +99,21 @@ export class DataLoader<Item = readonly [Tensor, Tensor], Batch = Collated<Item>
 
   get sampler(): Sampler {
     return this.#batches.sampler;
+  }
+
+  /**
+   * Whether each batch lies in memory made for it, that nothing but its receiver looks at: a training loop may give it back
+   * when it is done.
+   */
+  get _makesFreshBatches(): boolean {
+    const { collate: own, batchTransform } = this.#options;
+    return (
+      this.iterate === DataLoader.prototype.iterate &&
+      this.dataset instanceof TensorDataset &&
+      this.dataset.batch === TensorDataset.prototype.batch &&
+      own === undefined &&
+      (batchTransform === undefined || freshTransforms.has(batchTransform))
+    );
   }
 
   /** Where this loader stands; after the last batch of an epoch was asked past, at the start of the next. */
@@ -237,6 +252,14 @@ export class DataLoader<Item = readonly [Tensor, Tensor], Batch = Collated<Item>
     const { batchTransform } = this.#options;
     return batchTransform === undefined ? batch : batchTransform(batch);
   }
+}
+
+const freshTransforms = new WeakSet<object>();
+
+/** Vouches for a batch transform of our own: what it gives lies in new memory, and of what it was given it keeps nothing. */
+export function makesFresh<Transform extends object>(transform: Transform): Transform {
+  freshTransforms.add(transform);
+  return transform;
 }
 
 function samplerOf<Item, Batch>(length: number, options: LoaderOptions<Item, Batch>): Sampler {

@@ -111,7 +111,7 @@ function withoutTrace(
   loader?: TensorLoader,
   skipped: readonly Event[] = [],
 ): () => void {
-  const { batch, _xb, _yb, _preds, _loss, training, epoch, iteration, iterations } = learn;
+  const { _batch, _xb, _yb, _preds, _loss, training, epoch, iteration, iterations } = learn;
   const random = getRandomState();
   const resetModes = modesOf(learn.model);
   const place = loader && restingState(loader);
@@ -121,7 +121,7 @@ function withoutTrace(
     skipped,
   );
   return () => {
-    Object.assign(learn, { batch, _xb, _yb, _preds, _loss, training, epoch, iteration, iterations });
+    Object.assign(learn, { _batch, _xb, _yb, _preds, _loss, training, epoch, iteration, iterations });
     setRandomState(random);
     resetModes();
     if (place !== undefined) loader?.setState(place);

@@ -229,7 +229,7 @@ export class Learner extends LoopState {
    * inputs: in evaluation mode, without gradients, through the callbacks' batch events, and leaving no trace.
    */
   predict(x?: Tensor): Tensor {
-    return x === undefined ? this.model.forward(this.xb) : predictFor(this, x);
+    return x === undefined ? this.model.forward(this._inputs) : predictFor(this, x);
   }
 
   /** Loss of the current batch; subclasses may replace it. */

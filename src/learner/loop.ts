@@ -1,4 +1,5 @@
 import { yieldToEvents } from "#platform";
+import { DataLoader } from "../data/loader.ts";
 import { enableGrad, noGrad } from "../tensor/autograd/mode.ts";
 import { getRandomState } from "../tensor/random.ts";
 import type { Tensor } from "../tensor/tensor.ts";
@@ -44,7 +45,8 @@ export function* runBatch(learn: Learner, batch: readonly Tensor[]): Steps<void>
   if (training) reach(point, learn.epoch, "training", learn.iteration);
   if (signal?.aborted === true) throw new CancelFit(reasonOf(signal));
   if (training) point.random = getRandomState();
-  learn.batch = batch;
+  learn._batch = batch;
+  learn._isBatchSeen = false;
   learn._xb = batch[0];
   learn._yb = batch.at(-1);
   learn._hasPartialGradients = false;
@@ -79,8 +81,12 @@ function* runEpoch(learn: Learner, train: boolean, valid: boolean, resumed: Resu
 function* runBatches(learn: Learner, loader: TensorLoader, resumed: Resumed | undefined): Steps<void> {
   if (learn.training) reach(learn._point, learn.epoch, "training", learn.iteration);
   resumed?.restore();
+  const isFresh = loader instanceof DataLoader && loader._makesFreshBatches;
   for (const next of loader.iterate()) {
-    yield* runBatch(learn, next instanceof Promise ? yield* wait(next) : next);
+    const batch = next instanceof Promise ? yield* wait(next) : next;
+    yield* runBatch(learn, batch);
+    // Inputs that nobody has seen and nobody can see any more need not wait for the garbage collector.
+    if (isFresh && !learn._isBatchSeen && learn.model._isContained) batch[0].storage.abandon();
     learn.iteration++;
     if (performance.now() - learn._lastYield > turn) yield breathe(learn);
   }

@@ -4,8 +4,6 @@ import type { Point } from "./resume.ts";
 
 /** Where a training loop stands, for all to read; callbacks may replace what the present batch is made of. */
 export abstract class LoopState {
-  /** The batch as the loader gave it. */
-  batch: readonly Tensor[] = [];
   /** Epochs of this fit, and the current one, from 0. */
   epochs = 0;
   epoch = 0;
@@ -28,18 +26,37 @@ export abstract class LoopState {
   /** Whether the present batch has begun to change the gradients, and its step has not ended. */
   _hasPartialGradients = false;
   _lastYield = 0;
+  /** Whether anyone but the loop itself has looked at the inputs of the present batch. */
+  _isBatchSeen = false;
+  _batch: readonly Tensor[] = [];
   _signal: AbortSignal | undefined;
   _xb: Tensor | undefined;
   _yb: Tensor | undefined;
   _preds: Tensor | undefined;
   _loss: Tensor | undefined;
 
+  /** The batch as the loader gave it. */
+  get batch(): readonly Tensor[] {
+    this._isBatchSeen = true;
+    return this._batch;
+  }
+  set batch(value: readonly Tensor[]) {
+    this._isBatchSeen = true;
+    this._batch = value;
+  }
+
   /** Inputs of the current batch; callbacks may replace them. */
   get xb(): Tensor {
-    return present(this._xb, "xb", "a batch");
+    this._isBatchSeen = true;
+    return this._inputs;
   }
   set xb(value: Tensor) {
     this._xb = value;
+  }
+
+  /** The inputs for the loop's own use, which does not count as looking at them. */
+  get _inputs(): Tensor {
+    return present(this._xb, "xb", "a batch");
   }
 
   /** Targets of the current batch; callbacks may replace them. */

@@ -2,6 +2,7 @@ import { gunzip, readFile, sha256 } from "#platform";
 import { ArgumentError, DataError } from "../../backend/errors.ts";
 import { elementwise, expr, type Tensor, tensor } from "../../tensor/index.ts";
 import { TensorDataset } from "../dataset.ts";
+import { makesFresh } from "../loader.ts";
 import { DataLoaders } from "../loaders.ts";
 import type { Statistics } from "../transforms.ts";
 import { type IdxArray, readIdx } from "./idx.ts";
@@ -99,7 +100,11 @@ export async function imageLoaders(set: ImageSet, options: ImageLoaderOptions): 
     ...loading,
     test: wantsTest && test !== undefined ? datasetOf(test) : undefined,
     classes: set.classes,
-    batchTransform: ([x, y]: readonly [Tensor, Tensor]) => [toFloat(x), y] as const,
+    batchTransform: makesFresh(([bytes, y]: readonly [Tensor, Tensor]) => {
+      const x = toFloat(bytes);
+      bytes.storage.abandon();
+      return [x, y] as const;
+    }),
   });
 }
 
