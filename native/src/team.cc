@@ -136,17 +136,19 @@ class Team {
     asleep_.fetch_add(1, std::memory_order_seq_cst);
     // A job that came before the caller could see this one asleep.
     const Offer offer(offer_.load(std::memory_order_seq_cst));
-    if (offer.front == offer.back) {
-      const uint64_t before = wakings_;
-      awake_.wait(lock, [&] { return wakings_ != before; });
+    if (offer.front != offer.back) {
+      asleep_.fetch_sub(1, std::memory_order_relaxed);
+      return;
     }
-    asleep_.fetch_sub(1, std::memory_order_seq_cst);
+    const uint64_t before = wakings_;
+    awake_.wait(lock, [&] { return wakings_ != before; });
   }
 
   void wake() {
     {
       const std::lock_guard<std::mutex> lock(mutex_);
       wakings_++;
+      asleep_.store(0, std::memory_order_relaxed);  // they are on their way: no need to be called twice
     }
     awake_.notify_all();
   }
