@@ -13,10 +13,11 @@ export const options = { loss: F.crossEntropy, metrics: { accuracy }, progress: 
 export async function mnistLearner(
   batchSize: number,
   lr: number,
-  more: Partial<LearnerOptions> = {},
+  more: Partial<LearnerOptions> & { readonly dropLast?: boolean } = {},
 ): Promise<Learner> {
-  const dls = await mnist({ batchSize, flatten: true, normalize: false, scale: 256 });
-  return new Learner(dls, perceptron(), { ...options, lr, ...more });
+  const { dropLast = false, ...rest } = more;
+  const dls = await mnist({ batchSize, flatten: true, normalize: false, scale: 256, dropLast });
+  return new Learner(dls, perceptron(), { ...options, lr, ...rest });
 }
 
 /** Fashion-MNIST as nntrain has it: 60,000 and 10,000, pixels divided by 255, batches of 1024. */

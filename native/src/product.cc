@@ -15,7 +15,6 @@ constexpr int64_t kLanes = 16;         // floats of the widest registers
 constexpr double kPartWork = 2.4e6;    // operations worth a part of their own
 constexpr double kWorkPerElement = 60;  // operations in the time of one elementwise operation
 constexpr double kOwnThreads = 4e9;     // from here on oneDNN cuts the work up itself
-constexpr int64_t kMostParts = 8;
 
 // Share of the lanes that compute something when `size` elements fill whole registers.
 double fill(int64_t size) { return double(size) / double((size + kLanes - 1) / kLanes * kLanes); }
@@ -69,16 +68,17 @@ Matrix columnsFrom(const Matrix& x, int64_t column) {
 }
 
 // How a product is cut: along its longer side. Of a gradient for weights, where a comes transposed, always by rows: those
-// are cut alike in all that is done to weights, so that each core finds its own in its cache.
+// are cut alike in all that is done to weights, so that each core finds its own in its cache. One part a thread, since
+// each rearranges the other factor for itself; one thread cuts as two do, for the same bits.
 struct Cut {
   int64_t parts, step;
   bool rows;
 };
 
-Cut cutOf(bool isTransposed, int64_t m, int64_t n, int64_t k) {
+Cut cutOf(bool isTransposed, int64_t m, int64_t n, int64_t k, int threads) {
   const bool rows = m >= n || (isTransposed && m >= 2 * kLanes);
   const int64_t size = rows ? m : n;
-  const int64_t wanted = std::min<int64_t>(kMostParts, int64_t(2.0 * m * n * k / kPartWork + 0.25));
+  const int64_t wanted = std::min<int64_t>(std::max(threads, 2), int64_t(2.0 * m * n * k / kPartWork + 0.25));
   if (wanted < 2 || size < 2 * kLanes) return {1, size, rows};
   const int64_t whole = rows && !turnsRound(m / wanted, n) ? 1 : kLanes;  // registers
   const int64_t step = ((size + wanted - 1) / wanted + whole - 1) / whole * whole;
@@ -101,7 +101,7 @@ dnnl_status_t product(const Matrix& a, const Matrix& b, int64_t m, int64_t n, in
     });
     return status;
   }
-  const Cut cut = cutOf(a.transposed, m, n, k);
+  const Cut cut = cutOf(a.transposed, m, n, k, threads);
   std::atomic<dnnl_status_t> status{dnnl_success};
   const OneThread one;  // for oneDNN
   share(cut.parts, threads, int64_t(work / kWorkPerElement), [&](int64_t i, int) {

@@ -1,5 +1,5 @@
-// One float matrix product out = a·b, cut into parts that depend on its sizes only and run by one thread or
-// several: the result is the same bit for bit either way.
+// One float matrix product out = a·b, cut into parts and run by one thread or several. The result is the same
+// bit for bit for one thread and two.
 #pragma once
 
 #include <dnnl.h>

@@ -6,15 +6,31 @@ import process from "node:process";
 import { setTimeout as wait } from "node:timers/promises";
 import { expect, it } from "vitest";
 import {
+  ActivationStats,
   accuracy,
+  BatchTransform,
   Checkpoint,
+  CsvLogger,
   DataLoaders,
+  Debug,
+  DeviceMover,
+  EarlyStopping,
   F,
+  GradientAccumulation,
+  GradientClip,
+  GradientStats,
+  JsonlLogger,
   Learner,
   manualSeed,
   nn,
+  OneCycle,
+  Profiler,
+  Progress,
+  ReduceLrOnPlateau,
   randint,
   randn,
+  SaveBest,
+  TensorBoard,
   TensorDataset,
 } from "../../src/index.ts";
 
@@ -58,10 +74,26 @@ it("memory stays flat over 20 epochs with everything on", { timeout: 120_000 }, 
   const folder = await mkdtemp(join(tmpdir(), "kindling-memory-"));
   try {
     const learn = mlp(3200);
-    learn.addCallback(new Checkpoint(folder, { everySteps: 25, best: "valid.loss" }));
+    learn.addCallback(new Checkpoint(join(folder, "checkpoints"), { everySteps: 25, best: "valid.loss" }));
     const used: number[] = [];
     await learn.fit(20, {
       callbacks: [
+        new ActivationStats(),
+        new BatchTransform({ xb: (x) => x.mul(1) }),
+        new CsvLogger(join(folder, "log.csv")),
+        new Debug("afterStep", () => undefined),
+        new DeviceMover(learn.model.parameters()[0].device),
+        new EarlyStopping({ patience: 100 }),
+        new GradientAccumulation(2),
+        new GradientClip({ norm: 1, value: 1 }),
+        new GradientStats(),
+        new JsonlLogger(join(folder, "log.jsonl")),
+        new OneCycle(),
+        new Profiler({ modules: true, write: false }),
+        new Progress({ table: false }),
+        new ReduceLrOnPlateau({ patience: 100 }),
+        new SaveBest(),
+        new TensorBoard(join(folder, "board"), { histograms: true }),
         {
           order: 2000,
           afterEpoch: async () => {

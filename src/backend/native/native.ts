@@ -18,7 +18,8 @@ export function loadNativeBackend(): Backend | { readonly reason: string } {
 
 /**
  * Sets how many threads the native backend uses for work started from this JavaScript thread. Default: one for each core
- * (`OMP_NUM_THREADS` overrides it). Results do not depend on it. Without the native backend it does nothing.
+ * (`OMP_NUM_THREADS` overrides it). Results are the same to the bit for one thread and two; with more, matrix products may
+ * differ in the last bits. Without the native backend it does nothing.
  *
  * @throws {@link ArgumentError} when `count` is not a whole number from 1 to 1024.
  */
