@@ -55,7 +55,7 @@ function write(
     source,
     settings,
     published,
-    commit: commit(),
+    commit,
     machine: { cpu: cpus()[0]?.model, cores: cpus().length, node: process.version, device: defaultDevice() },
     seconds: Number(seconds.toFixed(1)),
     seeds,
@@ -66,7 +66,8 @@ function write(
   writeFileSync(new URL(`${id}.json`, results), `${JSON.stringify(content, null, 2)}\n`);
 }
 
-function commit(): string {
+/** The commit at the start: results of this very run do not count as changes. */
+function commitNow(): string {
   try {
     return execFileSync("git", ["describe", "--always", "--dirty"], { cwd: root, encoding: "utf8" }).trim();
   } catch {
@@ -74,6 +75,7 @@ function commit(): string {
   }
 }
 
+const commit = commitNow();
 const { ids, seeds, list } = readSettings();
 const all = await loadAll();
 const chosen = all.filter(({ id }) => ids.length === 0 || ids.some((prefix) => id.startsWith(prefix)));
