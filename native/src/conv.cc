@@ -339,7 +339,7 @@ void run(Context& context, const Problem& p, Kind kind) {
   const double operations = operationsOf(p);
   int64_t parts = partsOf(p, kind, threads);
   const bool isShared = parts > 1 || operations < 1e7;  // else oneDNN's threads do it
-  if (!isShared && threads > 1) restHelpers();
+  if (!isShared && threads > 1) restWorkers();
   const std::optional<OneThread> one = isShared ? std::make_optional<OneThread>() : std::nullopt;
   const int64_t size = (p.x.size[0] + parts - 1) / parts;
   parts = (p.x.size[0] + size - 1) / size;

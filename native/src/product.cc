@@ -93,7 +93,7 @@ dnnl_status_t product(const Matrix& a, const Matrix& b, int64_t m, int64_t n, in
   const double work = 2.0 * m * n * k;
   const int threads = omp_get_max_threads();
   if (work >= kOwnThreads && threads > 1) {
-    restHelpers();
+    restWorkers();
     const dnnl_status_t status = sgemm(a, b, m, n, k, out, lead);
     if (epilogue.bias == nullptr && !epilogue.relu) return status;
     parallelFor(m, m * n, [&](int64_t i, int64_t last) {

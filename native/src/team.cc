@@ -16,12 +16,12 @@ namespace kindling {
 
 namespace {
 
-// From this many element operations on a job is worth waking helpers for.
+// From this many element operations on a job is worth waking workers for.
 constexpr int64_t kWakingWork = 65'536;
-// How long a helper looks out for the next job before it sleeps: longer than JavaScript takes between two operations,
+// How long a worker looks out for the next job before it sleeps: longer than JavaScript takes between two operations,
 // and at first without offering its core to others.
 constexpr auto kAlert = std::chrono::microseconds(60), kAwake = std::chrono::microseconds(300);
-constexpr int kMostHelpers = 127;
+constexpr int kMostWorkers = 127;
 constexpr int64_t kMostParts = 4095;
 
 using Clock = std::chrono::steady_clock;
@@ -36,7 +36,7 @@ inline void pause() {
 
 class Team {
  public:
-  // Never destroyed: helpers may still look at it while the process ends.
+  // Never destroyed: workers may still look at it while the process ends.
   static Team& instance() {
     static Team* const team = new Team();
     return *team;
@@ -47,8 +47,8 @@ class Team {
   void leave() { busy_.store(false, std::memory_order_release); }
 
   void run(int parts, int threads, bool wakes, PartFunction function, void* job) {
-    const int lanes = std::min(threads, kMostHelpers + 1);
-    while (helpers_ < lanes - 1) hire();
+    const int lanes = std::min(threads, kMostWorkers + 1);
+    while (workers_ < lanes - 1) hire();
     function_ = function;
     job_ = job;
     done_.store(0, std::memory_order_relaxed);
@@ -60,7 +60,7 @@ class Team {
       if (spins < 2000) {
         pause();
       } else {
-        std::this_thread::yield();  // perhaps the helper waits for this very core
+        std::this_thread::yield();  // perhaps the worker waits for this very core
       }
     }
   }
@@ -69,7 +69,7 @@ class Team {
 
  private:
   // What is still to be taken of which job, in one word, so that a part can be taken only of the job it belongs to. The
-  // caller takes parts from the front and helpers from the back: of memory that one job after another goes through, each
+  // caller takes parts from the front and workers from the back: of memory that one job after another goes through, each
   // finds in its cache what it had the last time.
   struct Offer {
     uint32_t number;
@@ -101,8 +101,8 @@ class Team {
   }
 
   void hire() {
-    const SignalsHeld held;  // helpers inherit it: signals are for the thread of JavaScript
-    std::thread([this, lane = ++helpers_] { help(lane); }).detach();
+    const SignalsHeld held;  // workers inherit it: signals are for the thread of JavaScript
+    std::thread([this, lane = ++workers_] { help(lane); }).detach();
   }
 
   void help(int lane) {
@@ -161,7 +161,7 @@ class Team {
   std::atomic<uint64_t> resting_{~uint64_t(0)};
   std::atomic<int> asleep_{0};
   uint32_t number_ = 0;
-  int helpers_ = 0;
+  int workers_ = 0;
   std::mutex mutex_;
   std::condition_variable awake_;
   uint64_t wakings_ = 0;
@@ -206,6 +206,6 @@ void shareParts(int64_t parts, int threads, int64_t work, PartFunction run, void
   team.leave();
 }
 
-void restHelpers() { Team::instance().rest(); }
+void restWorkers() { Team::instance().rest(); }
 
 }  // namespace kindling

@@ -1,5 +1,5 @@
 // Threads that share work. Parts of a job are handed out one by one to whoever asks; the caller takes part, and waits only
-// for parts that a helper has begun. A helper that sleeps, or that the system has put aside, holds nobody up.
+// for parts that a worker has begun. A worker that sleeps, or that the system has put aside, holds nobody up.
 #pragma once
 
 #include <omp.h>
@@ -14,7 +14,7 @@ constexpr int64_t kParallelWork = 32'768;
 
 // Calls run(job, part, lane) for parts 0 … parts − 1, on at most `threads` threads. Which thread takes which part is left
 // to chance, so parts must not depend on each other. Lanes number the threads from 0, for scratch memory of their own.
-// `work` is the whole job in element operations: little of it does not wake helpers that sleep.
+// `work` is the whole job in element operations: little of it does not wake workers that sleep.
 using PartFunction = void (*)(void* job, int64_t part, int lane);
 void shareParts(int64_t parts, int threads, int64_t work, PartFunction run, void* job);
 
@@ -42,8 +42,8 @@ class OneThread {
   int before_;
 };
 
-// Sends the helpers to sleep before a library's own threads take the cores.
-void restHelpers();
+// Sends the workers to sleep before a library's own threads take the cores.
+void restWorkers();
 
 // Calls run(first, last) for parts of 0 … count − 1, on as many threads as are worth it.
 template <class Run>
