@@ -6,13 +6,14 @@ import { define, type Elementwise } from "../tensor/ops/elementwise.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { checkNumber, checkSize } from "./arguments.ts";
 import { elu, hardtanh, logSigmoid, prelu } from "./functional.ts";
+import { forwardOf } from "./hooks.ts";
 import { Module } from "./module.ts";
 import { Parameter } from "./parameter.ts";
 
 /** max(x, 0). */
 export class ReLU extends Module {
   override get _isContained(): boolean {
-    return this.forward === ReLU.prototype.forward;
+    return forwardOf(this) === ReLU.prototype.forward;
   }
 
   forward(x: Tensor): Tensor {
@@ -69,7 +70,7 @@ export class GeneralRelu extends Module {
   }
 
   override get _isContained(): boolean {
-    return this.forward === GeneralRelu.prototype.forward;
+    return forwardOf(this) === GeneralRelu.prototype.forward;
   }
 
   forward(x: Tensor): Tensor {

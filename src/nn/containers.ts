@@ -1,6 +1,7 @@
 import { ArgumentError } from "../backend/errors.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { ReLU } from "./activation.ts";
+import { forwardOf, inPlaceOfForward } from "./hooks.ts";
 import { AnyModule, Module } from "./module.ts";
 
 /** A module from tensor to tensor. */
@@ -24,7 +25,7 @@ export class Sequential extends Module {
 
   override get _isContained(): boolean {
     const layers = this._layers;
-    return layers.length > 0 && this.forward === Sequential.prototype.forward && layers.every((l) => l._isContained);
+    return layers.length > 0 && forwardOf(this) === Sequential.prototype.forward && layers.every((l) => l._isContained);
   }
 
   forward(x: Tensor): Tensor {
@@ -35,8 +36,9 @@ export class Sequential extends Module {
       const layer = layers[i];
       const given = h;
       const isContained = layer._isContained;
-      if (isContained && layer._forwardRelu !== undefined && isPlainReLU(layers[i + 1])) {
-        h = layer._forwardRelu(given);
+      const forwardRelu = layer._forwardRelu;
+      if (isContained && forwardRelu !== undefined && isPlainReLU(layers[i + 1])) {
+        h = inPlaceOfForward(layer, given, () => forwardRelu.call(layer, given));
         i++;
       } else {
         h = layer.forward(given);

@@ -14,6 +14,7 @@ import type { PerAxis } from "../tensor/ops/window.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { checkSize } from "./arguments.ts";
 import { describeOptions } from "./describe.ts";
+import { forwardOf } from "./hooks.ts";
 import { kaimingUniform_, uniform_ } from "./init.ts";
 import { Module } from "./module.ts";
 import { Parameter } from "./parameter.ts";
@@ -62,7 +63,7 @@ abstract class ConvolutionLayer<Options extends object> extends Module {
   }
 
   override get _isContained(): boolean {
-    return this.forward === ConvolutionLayer.prototype.forward;
+    return forwardOf(this) === ConvolutionLayer.prototype.forward;
   }
 
   forward(x: Tensor): Tensor {

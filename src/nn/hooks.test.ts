@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import { ArgumentError } from "../backend/errors.ts";
 import { ones, Tensor, tensor } from "../tensor/index.ts";
+import { installHook } from "./hooks.ts";
 import * as nn from "./index.ts";
 
 const x = tensor([[1, 2]]);
@@ -117,4 +118,23 @@ test("backward hooks see the gradient of the output, and may replace it", () => 
   handle.remove();
   model.forward(x).sum().backward();
   expect(seen).toHaveLength(3);
+});
+
+test("quiet hooks see layers that are fused, and change nothing about them; others keep layers apart", () => {
+  const model = new nn.Sequential(new nn.Linear(2, 3), new nn.ReLU(), new nn.Linear(3, 1));
+  const expected = model.forward(x).toArray();
+  const seen: string[] = [];
+  const note = (layer: nn.Module, name: string, isQuiet: boolean) =>
+    installHook(layer, { before: () => seen.push(`before ${name}`), after: () => seen.push(`after ${name}`), isQuiet });
+  const handles = ["first", "relu", "last"].map((name, i) => note(model.at(i), name, true));
+  expect(model._isContained).toBe(true);
+  expect(model.forward(x).toArray()).toEqual(expected);
+  expect(seen).toEqual(["before first", "after first", "before last", "after last"]); // the ReLU is done with the first
+  seen.length = 0;
+  handles.push(note(model.at(1), "loud", false));
+  expect(model._isContained).toBe(false);
+  expect(model.forward(x).toArray()).toEqual(expected);
+  expect(seen).toContain("before relu");
+  for (const handle of handles) handle.remove();
+  expect(model._isContained).toBe(true);
 });

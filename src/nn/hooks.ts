@@ -5,6 +5,8 @@ import type { HookHandle } from "../tensor/base.ts";
 export interface HookPair {
   readonly before?: (inputs: readonly unknown[]) => unknown;
   readonly after?: (inputs: readonly unknown[], output: unknown) => unknown;
+  /** Promises that it changes nothing and keeps no tensor, as a clock does: layers may then be fused and reuse memory. */
+  readonly isQuiet?: boolean;
 }
 
 /** Anything with a forward. */
@@ -14,6 +16,7 @@ export interface Callable {
 
 interface Hooked {
   readonly hooks: HookPair[];
+  readonly inner: Callable["forward"];
   readonly wrapped: Callable["forward"];
   /** The forward the instance had of its own before, if any. */
   readonly own: PropertyDescriptor | undefined;
@@ -39,6 +42,23 @@ export function installHook(module: Callable, hook: HookPair): HookHandle {
   };
 }
 
+/** A module's forward, seen through hooks that are all quiet. */
+export function forwardOf(module: Callable): Callable["forward"] {
+  const { forward } = module;
+  if (!Object.hasOwn(module, "forward")) return forward;
+  const hooked = installed.get(module);
+  return hooked?.wrapped === forward && hooked.hooks.every(({ isQuiet }) => isQuiet === true) ? hooked.inner : forward;
+}
+
+/** Runs something in the place of a module's forward, between its quiet hooks. */
+export function inPlaceOfForward<Result>(module: Callable, input: unknown, run: () => Result): Result {
+  const hooks = Object.hasOwn(module, "forward") ? [...(installed.get(module)?.hooks ?? [])] : [];
+  for (const { before } of hooks) before?.([input]);
+  const output = run();
+  for (const { after } of hooks) after?.([input], output);
+  return output;
+}
+
 function wrap(module: Callable): Hooked {
   const inner = module.forward;
   const hooks: HookPair[] = [];
@@ -53,7 +73,7 @@ function wrap(module: Callable): Hooked {
     for (const { after } of current) output = replacementOf("forward hook", after?.(inputs, output)) ?? output;
     return output;
   };
-  const hooked = { hooks, wrapped, own: Object.getOwnPropertyDescriptor(module, "forward") };
+  const hooked = { hooks, inner, wrapped, own: Object.getOwnPropertyDescriptor(module, "forward") };
   Object.defineProperty(module, "forward", { value: wrapped, writable: true, configurable: true, enumerable: false });
   installed.set(module, hooked);
   return hooked;

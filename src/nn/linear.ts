@@ -3,6 +3,7 @@ import { linear } from "../tensor/ops/matmul.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { checkSize } from "./arguments.ts";
 import { describeOptions } from "./describe.ts";
+import { forwardOf } from "./hooks.ts";
 import { kaimingUniform_, uniform_ } from "./init.ts";
 import { Module } from "./module.ts";
 import { Parameter } from "./parameter.ts";
@@ -42,7 +43,7 @@ export class Linear extends Module {
   }
 
   override get _isContained(): boolean {
-    return this.forward === Linear.prototype.forward;
+    return forwardOf(this) === Linear.prototype.forward;
   }
 
   forward(x: Tensor): Tensor {

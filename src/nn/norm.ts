@@ -6,6 +6,7 @@ import { batchNorm, groupNorm, instanceNorm, layerNorm } from "../tensor/norm.ts
 import type { Tensor } from "../tensor/tensor.ts";
 import { checkChannelsOf, checkNumber, checkProbability, checkSize } from "./arguments.ts";
 import { describeOptions } from "./describe.ts";
+import { forwardOf } from "./hooks.ts";
 import { Module } from "./module.ts";
 import { Buffer, Parameter } from "./parameter.ts";
 
@@ -76,7 +77,7 @@ export abstract class BatchNormNd extends RunningNorm {
   }
 
   override get _isContained(): boolean {
-    return this.forward === BatchNormNd.prototype.forward;
+    return forwardOf(this) === BatchNormNd.prototype.forward;
   }
 
   forward(x: Tensor): Tensor {
@@ -129,7 +130,7 @@ abstract class InstanceNormNd extends RunningNorm {
   }
 
   override get _isContained(): boolean {
-    return this.forward === InstanceNormNd.prototype.forward;
+    return forwardOf(this) === InstanceNormNd.prototype.forward;
   }
 
   forward(x: Tensor): Tensor {
@@ -193,7 +194,7 @@ export class LayerNorm extends Module {
   }
 
   override get _isContained(): boolean {
-    return this.forward === LayerNorm.prototype.forward;
+    return forwardOf(this) === LayerNorm.prototype.forward;
   }
 
   forward(x: Tensor): Tensor {
@@ -233,7 +234,7 @@ export class GroupNorm extends Module {
   }
 
   override get _isContained(): boolean {
-    return this.forward === GroupNorm.prototype.forward;
+    return forwardOf(this) === GroupNorm.prototype.forward;
   }
 
   forward(x: Tensor): Tensor {

@@ -21,6 +21,7 @@ import {
 import type { Tensor } from "../tensor/tensor.ts";
 import { type InterpolateOptions, interpolate } from "../tensor/upsample.ts";
 import { describeOptions } from "./describe.ts";
+import { forwardOf } from "./hooks.ts";
 import { Module } from "./module.ts";
 
 /** A function of a tensor with fixed options, as a layer. */
@@ -41,7 +42,7 @@ abstract class Window<Options extends object> extends Module {
   }
 
   override get _isContained(): boolean {
-    return this.forward === Window.prototype.forward;
+    return forwardOf(this) === Window.prototype.forward;
   }
 
   forward(x: Tensor): Tensor {

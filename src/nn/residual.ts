@@ -5,6 +5,7 @@ import { ReLU } from "./activation.ts";
 import { checkSize } from "./arguments.ts";
 import { isPlainReLU, type Layer, Sequential } from "./containers.ts";
 import { Conv2d } from "./conv.ts";
+import { forwardOf } from "./hooks.ts";
 import { Identity } from "./linear.ts";
 import { Module } from "./module.ts";
 import { BatchNorm2d } from "./norm.ts";
@@ -82,7 +83,7 @@ export class ResBlock extends Module {
   }
 
   override get _isContained(): boolean {
-    return this.forward === ResBlock.prototype.forward && arePathsContained(this);
+    return forwardOf(this) === ResBlock.prototype.forward && arePathsContained(this);
   }
 
   forward(x: Tensor): Tensor {
@@ -123,5 +124,5 @@ export function arePathsContained({ convs, idconv, pool, activation }: ResidualP
 }
 
 function isPlainIdentity(layer: Layer): boolean {
-  return layer.forward === Identity.prototype.forward;
+  return forwardOf(layer) === Identity.prototype.forward;
 }

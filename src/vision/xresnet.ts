@@ -1,4 +1,5 @@
 import { ArgumentError } from "../backend/errors.ts";
+import { forwardOf } from "../nn/hooks.ts";
 import * as nn from "../nn/index.ts";
 import { arePathsContained, joinPaths } from "../nn/residual.ts";
 import type { Tensor } from "../tensor/tensor.ts";
@@ -55,7 +56,7 @@ export class XResBlock extends nn.Module {
   }
 
   override get _isContained(): boolean {
-    return this.forward === XResBlock.prototype.forward && arePathsContained({ ...this, activation: relu });
+    return forwardOf(this) === XResBlock.prototype.forward && arePathsContained({ ...this, activation: relu });
   }
 
   forward(x: Tensor): Tensor {

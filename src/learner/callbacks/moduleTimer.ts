@@ -1,3 +1,4 @@
+import { installHook } from "../../nn/hooks.ts";
 import type { AnyModule } from "../../nn/module.ts";
 import { GradNode } from "../../tensor/autograd/node.ts";
 import type { HookHandle } from "../../tensor/base.ts";
@@ -32,7 +33,8 @@ const lossName = "(loss)";
 
 /**
  * Times modules by class: forward between hooks, backward by the nodes of the tape, each of which belongs to the module
- * during whose forward it was made.
+ * during whose forward it was made. The step is timed as it runs unwatched: a ReLU that is done in one pass with the layer
+ * before it counts there.
  */
 export class ModuleTimer {
   private _times = new Map<string, Times>();
@@ -50,8 +52,11 @@ export class ModuleTimer {
     for (const module of model.modules()) {
       const { name } = module.constructor;
       this._handles.push(
-        module.registerForwardPreHook((_, inputs) => this.enter(name, inputs)),
-        module.registerForwardHook((_, __, output) => this.leave(output)),
+        installHook(module, {
+          before: (inputs) => this.enter(name, inputs),
+          after: (_, output) => this.leave(output),
+          isQuiet: true,
+        }),
       );
     }
   }
