@@ -3,7 +3,9 @@
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
+#include <exception>
 #include <mutex>
+#include <system_error>
 #include <thread>
 
 #include "signals.h"
@@ -46,9 +48,13 @@ class Team {
   bool enter() { return !busy_.exchange(true, std::memory_order_acquire); }
   void leave() { busy_.store(false, std::memory_order_release); }
 
-  void run(int parts, int threads, bool wakes, PartFunction function, void* job) {
+  // Gives what a part threw, if one did.
+  std::exception_ptr run(int parts, int threads, bool wakes, PartFunction function, void* job) {
     const int lanes = std::min(threads, kMostWorkers + 1);
-    while (workers_ < lanes - 1) hire();
+    while (workers_ < lanes - 1 && hire()) {
+    }
+    failure_ = nullptr;
+    hasFailed_.store(false, std::memory_order_relaxed);
     function_ = function;
     job_ = job;
     done_.store(0, std::memory_order_relaxed);
@@ -63,6 +69,7 @@ class Team {
         std::this_thread::yield();  // perhaps the worker waits for this very core
       }
     }
+    return failure_;
   }
 
   void rest() { resting_.store(offer_.load(std::memory_order_relaxed) >> 32, std::memory_order_relaxed); }
@@ -93,16 +100,28 @@ class Team {
       if (offer.front == offer.back || lane >= offer.lanes) return false;
       const int part = lane == 0 ? offer.front++ : --offer.back;
       if (offer_.compare_exchange_weak(word, offer.word(), std::memory_order_acq_rel)) {
-        function_(job_, part, lane);
+        try {
+          function_(job_, part, lane);
+        } catch (...) {
+          if (!hasFailed_.exchange(true, std::memory_order_acq_rel)) failure_ = std::current_exception();
+        }
         done_.fetch_add(1, std::memory_order_release);
         return true;
       }
     }
   }
 
-  void hire() {
+  // Whether there is one more; a system that gives no thread is not asked again.
+  bool hire() {
+    if (isRefused_) return false;
     const SignalsHeld held;  // workers inherit it: signals are for the thread of JavaScript
-    std::thread([this, lane = ++workers_] { help(lane); }).detach();
+    try {
+      std::thread([this, lane = workers_ + 1] { help(lane); }).detach();
+      workers_++;
+    } catch (const std::system_error&) {
+      isRefused_ = true;
+    }
+    return !isRefused_;
   }
 
   void help(int lane) {
@@ -160,6 +179,9 @@ class Team {
   alignas(64) std::atomic<bool> busy_{false};
   std::atomic<uint64_t> resting_{~uint64_t(0)};
   std::atomic<int> asleep_{0};
+  std::atomic<bool> hasFailed_{false};
+  std::exception_ptr failure_;
+  bool isRefused_ = false;
   uint32_t number_ = 0;
   int workers_ = 0;
   std::mutex mutex_;
@@ -196,14 +218,16 @@ void shareParts(int64_t parts, int threads, int64_t work, PartFunction run, void
     return;
   }
   isSharing = true;
+  std::exception_ptr failure;
   if (parts <= kMostParts) {
-    team.run(static_cast<int>(parts), threads, work >= kWakingWork, run, job);
+    failure = team.run(static_cast<int>(parts), threads, work >= kWakingWork, run, job);
   } else {
     Bundle bundle{run, job, parts};
-    team.run(kMostParts, threads, true, Bundle::runSome, &bundle);
+    failure = team.run(kMostParts, threads, true, Bundle::runSome, &bundle);
   }
   isSharing = false;
   team.leave();
+  if (failure != nullptr) std::rethrow_exception(failure);
 }
 
 void restWorkers() { Team::instance().rest(); }

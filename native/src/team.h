@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <type_traits>
 
 namespace kindling {
 
@@ -14,7 +15,8 @@ constexpr int64_t kParallelWork = 32'768;
 
 // Calls run(job, part, lane) for parts 0 … parts − 1, on at most `threads` threads. Which thread takes which part is left
 // to chance, so parts must not depend on each other. Lanes number the threads from 0, for scratch memory of their own.
-// `work` is the whole job in element operations: little of it does not wake workers that sleep.
+// What a part throws is thrown to the caller when all are done. `work` is the whole job in element operations: little of
+// it does not wake workers that sleep.
 using PartFunction = void (*)(void* job, int64_t part, int lane);
 void shareParts(int64_t parts, int threads, int64_t work, PartFunction run, void* job);
 
