@@ -201,7 +201,7 @@ std::unique_ptr<ConvEntry> makeEntry(const dnnl::engine& engine, const Problem& 
   return e;
 }
 
-// `isRest`: for the images left over, whose weights lie as those of the other parts.
+// `others`: for images left over, the entry of the other parts, whose weights lie alike; else null.
 ConvEntry& entryFor(Primitives& primitives, const Problem& p, Kind kind, int lanes, const ConvEntry* others) {
   Primitives::Key key{kind, p.groups, p.hasBias, omp_get_max_threads(), lanes, others != nullptr, p.windows.axes};
   key.insert(key.end(), p.x.size, p.x.size + 2);
@@ -360,7 +360,7 @@ void run(Context& context, const Problem& p, Kind kind) {
   if (e.reorders && kind != Weight) e.reorder.execute(primitives.stream, e.plain, e.blocked);
 
   const int64_t xStep = p.x.elements() / p.x.size[0] * size, yStep = p.y.elements() / p.y.size[0] * size;
-  share(parts, lanes, static_cast<int64_t>(operations / 60), [&](int64_t part, int lane) {
+  share(parts, lanes, static_cast<int64_t>(operations / kOperationsPerElement), [&](int64_t part, int lane) {
     ConvEntry& entry = part == parts - 1 ? last : e;
     ConvEntry::Lane& l = entry.lanes[lane];
     l.x.set_data_handle(p.x.as<float>() + part * xStep);

@@ -97,25 +97,8 @@ struct PartnerGrid {
   int64_t size[3];   // of the side that is walked
   int64_t other[3];  // of the other
 
-  static PartnerGrid ofPlaces(const Windows& w) {
-    PartnerGrid grid;
-    for (int i = 0; i < 3; i++) {
-      grid.along[i] = Partners::ofPlaces(w.along[i]);
-      grid.size[i] = w.along[i].places;
-      grid.other[i] = w.along[i].size;
-    }
-    return grid;
-  }
-
-  static PartnerGrid ofElements(const Windows& w) {
-    PartnerGrid grid;
-    for (int i = 0; i < 3; i++) {
-      grid.along[i] = Partners::ofElements(w.along[i]);
-      grid.size[i] = w.along[i].size;
-      grid.other[i] = w.along[i].places;
-    }
-    return grid;
-  }
+  static PartnerGrid ofPlaces(const Windows& w) { return of(w, Partners::ofPlaces, &Along::places, &Along::size); }
+  static PartnerGrid ofElements(const Windows& w) { return of(w, Partners::ofElements, &Along::size, &Along::places); }
 
   // Calls visit(number of the partner, its coordinates) for all partners of a position, row-major.
   template <class Visit>
@@ -131,6 +114,17 @@ struct PartnerGrid {
         }
       }
     }
+  }
+
+ private:
+  static PartnerGrid of(const Windows& w, Partners (*partners)(const Along&), int64_t Along::* walked, int64_t Along::* others) {
+    PartnerGrid grid;
+    for (int i = 0; i < 3; i++) {
+      grid.along[i] = partners(w.along[i]);
+      grid.size[i] = w.along[i].*walked;
+      grid.other[i] = w.along[i].*others;
+    }
+    return grid;
   }
 };
 

@@ -13,8 +13,7 @@ namespace {
 
 constexpr int64_t kLanes = 16;         // floats of the widest registers
 constexpr double kPartWork = 2.4e6;    // operations worth a part of their own
-constexpr double kWorkPerElement = 60;  // operations in the time of one elementwise operation
-constexpr double kOwnThreads = 4e9;     // from here on oneDNN cuts the work up itself
+constexpr double kOwnThreads = 4e9;    // from here on oneDNN cuts the work up itself
 
 // Share of the lanes that compute something when `size` elements fill whole registers.
 double fill(int64_t size) { return double(size) / double((size + kLanes - 1) / kLanes * kLanes); }
@@ -104,7 +103,7 @@ dnnl_status_t product(const Matrix& a, const Matrix& b, int64_t m, int64_t n, in
   const Cut cut = cutOf(a.transposed, m, n, k, threads);
   std::atomic<dnnl_status_t> status{dnnl_success};
   const OneThread one;  // for oneDNN
-  share(cut.parts, threads, int64_t(work / kWorkPerElement), [&](int64_t i, int) {
+  share(cut.parts, threads, int64_t(work / kOperationsPerElement), [&](int64_t i, int) {
     const int64_t first = i * cut.step, size = std::min(cut.step, (cut.rows ? m : n) - first);
     const Epilogue own{epilogue.bias == nullptr || cut.rows ? epilogue.bias : epilogue.bias + first, epilogue.relu};
     const dnnl_status_t mine = cut.rows ? part(rowsFrom(a, first), b, size, n, k, own, out + first * lead, lead)

@@ -13,6 +13,9 @@ namespace kindling {
 // Below this many element operations sharing costs more than it saves.
 constexpr int64_t kParallelWork = 32'768;
 
+// Multiplications and additions of a product in the time of one element operation.
+constexpr double kOperationsPerElement = 60;
+
 // Calls run(job, part, lane) for parts 0 … parts − 1, on at most `threads` threads. Which thread takes which part is left
 // to chance, so parts must not depend on each other. Lanes number the threads from 0, for scratch memory of their own.
 // What a part throws is thrown to the caller when all are done. `work` is the whole job in element operations: little of
