@@ -65,6 +65,7 @@
         "src/smallMaps.cc",
         "src/space.cc",
         "src/team.cc",
+        "src/watch.cc",
         "src/winograd.cc",
       ],
       "cflags_cc": ["-ffp-contract=fast"],

@@ -15,6 +15,7 @@
 #include "kernels.h"
 #include "ops.h"
 #include "team.h"
+#include "watch.h"
 
 namespace kindling {
 
@@ -58,6 +59,7 @@ struct Environment {
   napi_ref descriptor = nullptr;
   double* begin = nullptr;
   double* end = nullptr;
+  Watch watch;
 };
 
 struct Bound {
@@ -128,6 +130,32 @@ napi_value addressOf(napi_env env, napi_callback_info info) {
   return value;
 }
 
+// watch(object, slot): from now on dead() tells when the object is no more.
+napi_value watchObject(napi_env env, napi_callback_info info) {
+  size_t count = 2;
+  napi_value arguments[2] = {nullptr, nullptr};
+  napi_get_cb_info(env, info, &count, arguments, nullptr, nullptr);
+  int32_t slot = -1;
+  if (napi_get_value_int32(env, arguments[1], &slot) != napi_ok ||
+      !environmentOf(env)->watch.watch(env, arguments[0], slot)) {
+    return fail(env, "kindling addon: watch takes an object and a number that is not in use");
+  }
+  return nullptr;
+}
+
+// unwatch(slot): frees a number.
+napi_value unwatchObject(napi_env env, napi_callback_info info) {
+  int32_t slot = -1;
+  if (napi_get_value_int32(env, firstArgument(env, info), &slot) != napi_ok ||
+      !environmentOf(env)->watch.unwatch(env, slot)) {
+    return fail(env, "kindling addon: unwatch takes a number that is in use");
+  }
+  return nullptr;
+}
+
+// dead(): the numbers of objects found dead since the last call, which are free again.
+napi_value deadObjects(napi_env env, napi_callback_info info) { return environmentOf(env)->watch.dead(env); }
+
 // setThreads(n): threads used by calls from this JavaScript thread; 0 leaves it. Returns the number in use.
 napi_value setThreads(napi_env env, napi_callback_info info) {
   int32_t threads = 0;
@@ -184,7 +212,8 @@ napi_value initialize(napi_env env, napi_value exports) {
   constexpr size_t kCount = sizeof(kKernels) / sizeof(kKernels[0]);
   auto* bounds = new Bound[kCount];
   napi_set_instance_data(
-      env, environment, [](napi_env, void* data, void* hint) {
+      env, environment, [](napi_env env, void* data, void* hint) {
+        static_cast<Environment*>(data)->watch.end(env);
         delete static_cast<Environment*>(data);
         delete[] static_cast<Bound*>(hint);
       },
@@ -196,6 +225,9 @@ napi_value initialize(napi_env env, napi_value exports) {
   addFunction(env, exports, "setDescriptor", setDescriptor, nullptr);
   addFunction(env, exports, "addressOf", addressOf, nullptr);
   addFunction(env, exports, "setThreads", setThreads, nullptr);
+  addFunction(env, exports, "watch", watchObject, nullptr);
+  addFunction(env, exports, "unwatch", unwatchObject, nullptr);
+  addFunction(env, exports, "dead", deadObjects, nullptr);
   napi_value names = nullptr;
   napi_create_string_utf8(env, kOpNames, NAPI_AUTO_LENGTH, &names);
   napi_set_named_property(env, exports, "operations", names);

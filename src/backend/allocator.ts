@@ -1,6 +1,7 @@
 import { allocateBytes, heldBytes } from "#platform";
 import type { MemoryUse } from "./backend.ts";
 import { type DType, type TypedArray, typedArrayOver } from "./dtype.ts";
+import { type DeathWatch, Reclaimer, WATCHED_BYTES } from "./reclaimer.ts";
 
 const MIN_BYTES = 64;
 const SAMPLE_BYTES = 32 * 1024 * 1024;
@@ -11,12 +12,20 @@ export interface AllocatorOptions {
   readonly maxCachedBytes?: number;
   /** Where the bytes of a buffer lie in memory, for backends that need to know. Default 0. */
   readonly addressOf?: (bytes: ArrayBuffer) => number;
+  /** Finds results that were dropped. Default: they are left to the garbage collector. */
+  readonly deathWatch?: DeathWatch | undefined;
 }
 
 /** A buffer with what is found out about it once: it passes from tensor to tensor through the free list. */
 export class Block {
   readonly bytes: ArrayBuffer;
   readonly address: number;
+  readonly size: number;
+  /** Whether somebody may hold its bytes or elements. */
+  isShown = false;
+  /** Where a {@link Reclaimer} keeps it, and since when; -1 elsewhere. */
+  slot = -1;
+  age = 0;
   /** Whether it waits in a free list. */
   isFree = false;
   private _dtype: DType | undefined;
@@ -25,6 +34,7 @@ export class Block {
   constructor(bytes: ArrayBuffer, address = 0) {
     this.bytes = bytes;
     this.address = address;
+    this.size = bytes.byteLength;
   }
 
   /** The whole memory as elements of `dtype` (16-bit floats as their bits). */
@@ -44,13 +54,15 @@ export class Block {
 export class Allocator {
   private readonly _maxCachedBytes: number;
   private readonly _addressOf: (bytes: ArrayBuffer) => number;
+  private readonly _reclaimer: Reclaimer | undefined;
   private readonly _free = new Map<number, Block[]>();
   private _cached = 0;
   private _handedOut = 0;
   private _peak = 0;
   private _untilSample = SAMPLE_BYTES;
 
-  constructor({ maxCachedBytes = 1024 * 1024 * 1024, addressOf = () => 0 }: AllocatorOptions = {}) {
+  constructor({ maxCachedBytes = 1024 * 1024 * 1024, addressOf = () => 0, deathWatch }: AllocatorOptions = {}) {
+    this._reclaimer = deathWatch === undefined ? undefined : new Reclaimer(deathWatch);
     this._maxCachedBytes = maxCachedBytes;
     this._addressOf = addressOf;
   }
@@ -58,34 +70,30 @@ export class Allocator {
   /** Uninitialised memory of at least `byteLength` bytes, a multiple of 16. */
   allocate(byteLength: number): Block {
     const size = sizeClass(byteLength);
-    const block = this._take(size) ?? this._make(size);
-    this._handedOut += size;
-    this._untilSample -= size;
-    if (this._untilSample <= 0) {
-      this._untilSample = SAMPLE_BYTES;
-      this._sample();
+    let block = this._take(size);
+    if (block === undefined && size >= WATCHED_BYTES && this._reclaimer !== undefined) {
+      this._reclaim(this._reclaimer.collect(size));
+      block = this._take(size);
     }
-    return block;
+    this._handedOut += size;
+    return block ?? this._make(size);
+  }
+
+  /** Says who owns a block that was handed out: when `owner` is found dead, the block is free again. */
+  entrust(block: Block, owner: object): void {
+    if (block.size >= WATCHED_BYTES) this._reclaimer?.entrust(block, owner);
   }
 
   /** Gives a block back for reuse; giving one back that is free already does nothing. */
   release(block: Block): void {
-    const size = block.bytes.byteLength; // 0 when the buffer was transferred away
-    if (block.isFree || sizeClass(size) !== size) return;
-    this._handedOut -= size;
-    if (this._cached + size > this._maxCachedBytes) return;
-    let list = this._free.get(size);
-    if (list === undefined) {
-      list = [];
-      this._free.set(size, list);
-    }
-    list.push(block);
-    block.isFree = true;
-    this._cached += size;
+    if (block.isFree || sizeClass(block.size) !== block.size) return;
+    this._reclaimer?.settle(block);
+    this._keep(block);
   }
 
   /** Bytes in use; where the platform does not count, buffers that were collected without a release still count as live. */
   memory(): MemoryUse {
+    if (this._reclaimer !== undefined) this._reclaim(this._reclaimer.collect());
     const live = this._sample();
     return { live, cached: this._cached, peak: this._peak };
   }
@@ -100,7 +108,35 @@ export class Allocator {
 
   private _make(size: number): Block {
     const bytes = allocateBytes(size);
+    this._untilSample -= size;
+    if (this._untilSample <= 0) {
+      this._untilSample = SAMPLE_BYTES;
+      this._sample();
+    }
     return new Block(bytes, this._addressOf(bytes));
+  }
+
+  /** Takes back what was found dead, except where somebody may still hold the bytes. */
+  private _reclaim(blocks: readonly Block[]): void {
+    for (const block of blocks) {
+      if (block.isShown) this._handedOut -= block.size;
+      else this._keep(block);
+    }
+  }
+
+  private _keep(block: Block): void {
+    const { size } = block;
+    this._handedOut -= size;
+    if (this._cached + size > this._maxCachedBytes || block.bytes.byteLength === 0) return; // 0: transferred away
+    let list = this._free.get(size);
+    if (list === undefined) {
+      list = [];
+      this._free.set(size, list);
+    }
+    list.push(block);
+    block.isFree = true;
+    block.isShown = false;
+    this._cached += size;
   }
 
   private _sample(): number {

@@ -4,6 +4,7 @@ import type { DType, TypedArray } from "./dtype.ts";
 
 /**
  * The memory behind one or more tensors: a V8-owned buffer, so the garbage collector frees it and counts its bytes.
+ * Whatever uses the memory holds its storage: when that is gone, the memory may serve another (`reclaimer.ts`).
  * Its length may exceed what was asked for (size classes); bytes beyond are never read.
  */
 export class Storage {
@@ -28,8 +29,15 @@ export class Storage {
     this.block = block;
   }
 
+  /** The whole memory. Whoever holds it or {@link elements} may do so for good: then it is not used again for others. */
   get bytes(): ArrayBuffer {
+    this.block.isShown = true;
     return this.block.bytes;
+  }
+
+  /** Bytes of the whole memory; 0 when it was transferred away. */
+  get byteLength(): number {
+    return this.block.bytes.byteLength;
   }
 
   /** Where the bytes lie in memory, for the native backend; 0 elsewhere. */
@@ -59,6 +67,7 @@ export class Storage {
 
   /** The whole memory as elements of `dtype` (16-bit floats as their bits). */
   elements(dtype: DType): TypedArray {
+    this.block.isShown = true;
     return this.block.elements(dtype);
   }
 }

@@ -8,6 +8,11 @@ export function heldBytes(): number | undefined {
   return undefined;
 }
 
+/** A function that has the garbage collector look through the young objects; browsers have none. */
+export function scavenger(): (() => void) | undefined {
+  return undefined;
+}
+
 /** An environment variable; a browser has none. */
 export function environment(_name: string): string | undefined {
   return undefined;

@@ -38,6 +38,12 @@ export interface NativeAddon extends Readonly<Record<(typeof kernelNames)[number
   setDescriptor(descriptor: Float64Array): void;
   /** Where the bytes of a buffer lie in memory. */
   addressOf(buffer: ArrayBuffer): number;
+  /** Watches an object under a number that is not in use. */
+  watch(object: object, slot: number): void;
+  /** Frees a number. */
+  unwatch(slot: number): void;
+  /** The numbers of objects found dead since the last call, which are free again. */
+  dead(): readonly number[];
   /** Sets the number of threads, unless 0, and tells it. */
   setThreads(count: number): number;
   /** The scalar operations in the order of their codes. */
@@ -56,7 +62,7 @@ export function asAddon(module: unknown): NativeAddon | { readonly reason: strin
 function isAddon(module: unknown): module is NativeAddon {
   if (typeof module !== "object" || module === null) return false;
   const members = new Map<string, unknown>(Object.entries(module));
-  const functions = [...kernelNames, "setDescriptor", "addressOf", "setThreads"];
+  const functions = [...kernelNames, "setDescriptor", "addressOf", "watch", "unwatch", "dead", "setThreads"];
   return (
     functions.every((name) => typeof members.get(name) === "function") && typeof members.get("operations") === "string"
   );

@@ -48,7 +48,7 @@ export class Descriptor {
     const rank = shape.length;
     let at = this._length;
     numbers[at] = storage.address;
-    numbers[at + 1] = storage.bytes.byteLength;
+    numbers[at + 1] = storage.byteLength;
     numbers[at + 2] = offset;
     numbers[at + 3] = dtypes[dtype].code;
     numbers[at + 4] = rank;

@@ -1,7 +1,9 @@
+import { scavenger } from "#platform";
 import { Allocator } from "../allocator.ts";
 import type { Backend, MemoryUse, RandomKey, RandomKind, ReduceKind, View } from "../backend.ts";
 import type { Kernel } from "../expr.ts";
 import type { FastKernels } from "../fast.ts";
+import type { DeathWatch } from "../reclaimer.ts";
 import { isContiguous, type Shape } from "../shape.ts";
 import { Storage } from "../storage.ts";
 import type { NativeAddon } from "./addon.ts";
@@ -32,13 +34,16 @@ export class NativeBackend implements Backend {
     this.addon = addon;
     this.descriptor = new Descriptor(addon);
     this._js = js;
-    this._allocator = new Allocator({ addressOf: (bytes) => addon.addressOf(bytes) });
+    this._allocator = new Allocator({ addressOf: (bytes) => addon.addressOf(bytes), deathWatch: deathWatch(addon) });
     this._programs = new Programs(addon, this.descriptor);
     this.fast = nativeFastKernels(this);
   }
 
   allocate(byteLength: number): Storage {
-    return new Storage(this, this._allocator.allocate(byteLength));
+    const block = this._allocator.allocate(byteLength);
+    const storage = new Storage(this, block);
+    this._allocator.entrust(block, storage);
+    return storage;
   }
 
   release(storage: Storage): void {
@@ -180,6 +185,13 @@ export class NativeBackend implements Backend {
     descriptor.addView(plain);
     return run(indexed, index, plain);
   }
+}
+
+function deathWatch(addon: NativeAddon): DeathWatch | undefined {
+  const scavenge = scavenger();
+  if (scavenge === undefined) return undefined;
+  const { watch, unwatch, dead } = addon;
+  return { watch, unwatch, dead, scavenge };
 }
 
 function takes(kernel: Kernel, shape: Shape): boolean {
