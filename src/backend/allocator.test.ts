@@ -17,7 +17,7 @@ test("size classes hold what was asked for, waste at most a fifth, and are their
 test("released memory is used again", () => {
   const allocator = new Allocator();
   const block = allocator.allocate(1000);
-  expect(block.bytes.byteLength).toBe(1024);
+  expect(block.byteLength).toBe(1024);
   allocator.release(block);
   expect(allocator.memory().cached).toBe(1024);
   expect(allocator.allocate(900)).toBe(block);
@@ -52,5 +52,16 @@ test("memory counts what is held, and remembers the peak", () => {
   expect(allocator.memory().peak - before).toBeGreaterThanOrEqual(size);
   block = allocator.allocate(size);
   expect(allocator.memory().live - before).toBeGreaterThanOrEqual(size);
-  expect(block.bytes.byteLength).toBe(size);
+  expect(block.byteLength).toBe(size);
+});
+
+test("blocks begin at the start of a cache line where the address is known", () => {
+  const allocator = new Allocator({ addressOf: () => 1000 });
+  const block = allocator.allocate(100);
+  expect(block.address).toBe(1024);
+  expect(block.elements("float32").byteOffset).toBe(24);
+  expect(block.elements("float32").byteLength).toBe(112);
+  expect(() => block.bytes(100, 13)).toThrow(RangeError);
+  allocator.release(block);
+  expect(allocator.allocate(112)).toBe(block);
 });

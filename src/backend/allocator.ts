@@ -1,26 +1,31 @@
 import { allocateBytes, heldBytes } from "#platform";
 import type { MemoryUse } from "./backend.ts";
-import { type DType, type TypedArray, typedArrayOver } from "./dtype.ts";
+import { bytesPerElement, type DType, type TypedArray, typedArrayOver } from "./dtype.ts";
 import { type DeathWatch, Reclaimer, WATCHED_BYTES } from "./reclaimer.ts";
 
 const MIN_BYTES = 64;
+const LINE_BYTES = 64;
 const SAMPLE_BYTES = 32 * 1024 * 1024;
 
 /** How an {@link Allocator} keeps memory. */
 export interface AllocatorOptions {
   /** Bytes kept for reuse at most; what is released beyond that is left to the garbage collector. Default 1 GB. */
   readonly maxCachedBytes?: number;
-  /** Where the bytes of a buffer lie in memory, for backends that need to know. Default 0. */
+  /** Where the bytes of a buffer lie in memory: then blocks begin at the start of a cache line. */
   readonly addressOf?: (bytes: ArrayBuffer) => number;
   /** Finds results that were dropped. Default: they are left to the garbage collector. */
   readonly deathWatch?: DeathWatch | undefined;
 }
 
-/** A buffer with what is found out about it once: it passes from tensor to tensor through the free list. */
+/** Memory with what is found out about it once: it passes from tensor to tensor through the free list. */
 export class Block {
-  readonly bytes: ArrayBuffer;
-  readonly address: number;
+  readonly buffer: ArrayBuffer;
+  /** Where in the buffer it begins. */
+  readonly offset: number;
+  /** In bytes. */
   readonly size: number;
+  /** Where it lies, for backends that need to know. */
+  readonly address: number;
   /** Whether somebody may hold its bytes or elements. */
   isShown = false;
   /** Where a {@link Reclaimer} keeps it, and since when; -1 elsewhere. */
@@ -31,19 +36,31 @@ export class Block {
   private _dtype: DType | undefined;
   private _elements: TypedArray | undefined;
 
-  constructor(bytes: ArrayBuffer, address = 0) {
-    this.bytes = bytes;
+  constructor(buffer: ArrayBuffer, size = buffer.byteLength, offset = 0, address = 0) {
+    this.buffer = buffer;
+    this.size = size;
+    this.offset = offset;
     this.address = address;
-    this.size = bytes.byteLength;
+  }
+
+  /** Bytes that are there; 0 when the buffer was transferred away. */
+  get byteLength(): number {
+    return this.buffer.byteLength === 0 ? 0 : this.size;
   }
 
   /** The whole memory as elements of `dtype` (16-bit floats as their bits). */
   elements(dtype: DType): TypedArray {
     if (this._elements === undefined || this._dtype !== dtype) {
       this._dtype = dtype;
-      this._elements = typedArrayOver(dtype, this.bytes);
+      this._elements = typedArrayOver(dtype, this.buffer, this.offset, Math.floor(this.size / bytesPerElement(dtype)));
     }
     return this._elements;
+  }
+
+  /** Some of the memory. */
+  bytes(byteOffset: number, byteLength: number): Uint8Array {
+    if (byteOffset < 0 || byteOffset + byteLength > this.size) throw new RangeError("bytes outside a block");
+    return new Uint8Array(this.buffer, this.offset + byteOffset, byteLength);
   }
 }
 
@@ -53,7 +70,7 @@ export class Block {
  */
 export class Allocator {
   private readonly _maxCachedBytes: number;
-  private readonly _addressOf: (bytes: ArrayBuffer) => number;
+  private readonly _addressOf: ((bytes: ArrayBuffer) => number) | undefined;
   private readonly _reclaimer: Reclaimer | undefined;
   private readonly _free = new Map<number, Block[]>();
   private _cached = 0;
@@ -61,7 +78,7 @@ export class Allocator {
   private _peak = 0;
   private _untilSample = SAMPLE_BYTES;
 
-  constructor({ maxCachedBytes = 1024 * 1024 * 1024, addressOf = () => 0, deathWatch }: AllocatorOptions = {}) {
+  constructor({ maxCachedBytes = 1024 * 1024 * 1024, addressOf, deathWatch }: AllocatorOptions = {}) {
     this._reclaimer = deathWatch === undefined ? undefined : new Reclaimer(deathWatch);
     this._maxCachedBytes = maxCachedBytes;
     this._addressOf = addressOf;
@@ -107,13 +124,16 @@ export class Allocator {
   }
 
   private _make(size: number): Block {
-    const bytes = allocateBytes(size);
     this._untilSample -= size;
     if (this._untilSample <= 0) {
       this._untilSample = SAMPLE_BYTES;
       this._sample();
     }
-    return new Block(bytes, this._addressOf(bytes));
+    if (this._addressOf === undefined) return new Block(allocateBytes(size));
+    const buffer = allocateBytes(size + LINE_BYTES);
+    const address = this._addressOf(buffer);
+    const offset = (LINE_BYTES - (address % LINE_BYTES)) % LINE_BYTES;
+    return new Block(buffer, size, offset, address + offset);
   }
 
   /** Takes back what was found dead, except where somebody may still hold the bytes. */
@@ -127,7 +147,7 @@ export class Allocator {
   private _keep(block: Block): void {
     const { size } = block;
     this._handedOut -= size;
-    if (this._cached + size > this._maxCachedBytes || block.bytes.byteLength === 0) return; // 0: transferred away
+    if (this._cached + size > this._maxCachedBytes || block.byteLength === 0) return; // 0: transferred away
     let list = this._free.get(size);
     if (list === undefined) {
       list = [];

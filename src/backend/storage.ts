@@ -30,14 +30,14 @@ export class Storage {
   }
 
   /** The whole memory. Whoever holds it or {@link elements} may do so for good: then it is not used again for others. */
-  get bytes(): ArrayBuffer {
+  get bytes(): Uint8Array {
     this.block.isShown = true;
-    return this.block.bytes;
+    return this.block.bytes(0, this.block.size);
   }
 
   /** Bytes of the whole memory; 0 when it was transferred away. */
   get byteLength(): number {
-    return this.block.bytes.byteLength;
+    return this.block.byteLength;
   }
 
   /** Where the bytes lie in memory, for the native backend; 0 elsewhere. */

@@ -40,7 +40,7 @@ export class Tensor extends MovementMethods {
     const width = bytesPerElement(this.dtype);
     const byteLength = this.numel() * width;
     const storage = backend.allocate(byteLength);
-    backend.write(storage, new Uint8Array(dense.storage.block.bytes, dense.offset * width, byteLength), 0);
+    backend.write(storage, dense.storage.block.bytes(dense.offset * width, byteLength), 0);
     const moved = new Tensor(storage, dense.shape, dense.strides, 0, this.dtype);
     moved.requiresGrad = this.requiresGrad && this._node === undefined;
     return moved;

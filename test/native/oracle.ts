@@ -116,7 +116,7 @@ function encode(dtype: DType, value: number): number {
 /** The same view on a copy of its whole memory. */
 export function twin(view: View): View {
   const storage = native.allocate(view.storage.byteLength);
-  new Uint8Array(storage.bytes).set(new Uint8Array(view.storage.bytes));
+  storage.bytes.set(view.storage.bytes);
   return { ...view, storage };
 }
 

@@ -58,11 +58,11 @@ class JsBackend implements Backend {
   }
 
   write(storage: Storage, bytes: Uint8Array, byteOffset: number): void {
-    new Uint8Array(storage.block.bytes, byteOffset, bytes.length).set(bytes);
+    storage.block.bytes(byteOffset, bytes.length).set(bytes);
   }
 
   async read(storage: Storage, byteOffset: number, byteLength: number): Promise<Uint8Array> {
-    return new Uint8Array(storage.block.bytes, byteOffset, byteLength).slice();
+    return storage.block.bytes(byteOffset, byteLength).slice();
   }
 
   map(kernel: Kernel, inputs: readonly View[], outputs: readonly View[], scalars: readonly number[]): void {

@@ -48,7 +48,7 @@ describe.skipIf(missing !== undefined)("the addon's boundary", () => {
 
   it("refuses memory that was taken away", () => {
     const bad = view();
-    structuredClone(bad.storage.bytes, { transfer: [bad.storage.bytes] });
+    structuredClone(bad.storage.block.buffer, { transfer: [bad.storage.block.buffer] });
     expect(() => native.map(kernel, [bad], [view()], [])).toThrow(/kindling addon/);
     expect(() => native.map(kernel, [view()], [bad], [])).toThrow(/kindling addon/);
   });
