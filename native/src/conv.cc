@@ -1,12 +1,9 @@
 // Convolution and its two gradients through oneDNN. Images are used where they lie, in channels-last order; weights are
 // reordered to what the primitive asks for in each call, which costs little beside the work.
-#include "images.h"
-#include "kernels.h"
+#include "convolution.h"
 #include "primitives.h"
 #include "signals.h"
-#include "smallMaps.h"
 #include "team.h"
-#include "winograd.h"
 
 #include <optional>
 
@@ -21,16 +18,6 @@ namespace {
 
 using dnnl::memory;
 using Dims = memory::dims;
-
-enum Kind : int64_t { Forward, Data, Weight };
-
-// The parties of a convolution, whatever is computed from what.
-struct Problem {
-  View x, weight, bias, y;
-  bool hasBias = false;
-  int64_t groups = 1;
-  Windows windows;
-};
 
 void check(const char* name, Problem& p, Reader& reader) {
   p.groups = reader.integer(1, int64_t(1) << 30);
@@ -214,87 +201,6 @@ ConvEntry& entryFor(Primitives& primitives, const Problem& p, Kind kind, int lan
   return primitives.find<ConvEntry>(key, [&] { return makeEntry(primitives.engine, p, kind, lanes, weight); });
 }
 
-// The problem as Winograd's algorithm takes it: 3×3 kernels at stride 1, padded by at most 2.
-bool asWinograd(const Problem& p, Kind kind, Winograd& w) {
-  if (p.windows.axes != 2 || p.groups != 1) return false;
-  const Along &y = p.windows.spatial(0), &x = p.windows.spatial(1);
-  for (const Along* a : {&y, &x}) {
-    if (a->kernel != 3 || a->stride != 1 || a->dilation != 1 || a->before > 2) return false;
-  }
-  if (kind == Data) {
-    w = {p.x.size[0], y.places, x.places, p.y.size[1], y.size, x.size, p.x.size[1], 2 - y.before, 2 - x.before};
-  } else {
-    w = {p.x.size[0], y.size, x.size, p.x.size[1], y.places, x.places, p.y.size[1], y.before, x.before};
-  }
-  return w.pays();
-}
-
-void runWinograd(Context& context, const Problem& p, Kind kind, const Winograd& w) {
-  char* scratch = context.dnn().scratch(kind == Weight ? w.weightBytes() : w.forwardBytes());
-  float *x = p.x.as<float>(), *y = p.y.as<float>(), *weight = p.weight.as<float>();
-  if (kind == Forward) {
-    w.forward(x, weight, p.hasBias ? p.bias.as<float>() : nullptr, y, scratch);
-  } else if (kind == Data) {
-    w.turned(y, weight, x, scratch);
-  } else {
-    w.weights(x, y, weight, scratch);
-  }
-}
-
-// The problem as products of small maps take it.
-bool asSmallMaps(const Problem& p, SmallMaps& m) {
-  if (p.windows.axes != 2 || p.groups != 1) return false;
-  const Along &y = p.windows.spatial(0), &x = p.windows.spatial(1);
-  if (y.dilation != 1 || x.dilation != 1) return false;
-  m = {p.x.size[0], y.size, x.size, p.x.size[1], y.places, x.places, p.y.size[1],
-       y.kernel, x.kernel, y.stride, x.stride, y.before, x.before};
-  return m.pays();
-}
-
-void runSmallMaps(Context& context, const Problem& p, Kind kind, const SmallMaps& m) {
-  char* scratch = context.dnn().scratch(m.bytes(kind == Weight));
-  float *x = p.x.as<float>(), *y = p.y.as<float>(), *weight = p.weight.as<float>();
-  if (kind == Forward) {
-    m.forward(x, weight, p.hasBias ? p.bias.as<float>() : nullptr, y, scratch);
-  } else if (kind == Data) {
-    m.data(y, weight, x, scratch);
-  } else {
-    m.weights(x, y, weight, scratch);
-  }
-}
-
-// The gradient for the bias: sums over all positions, in float over blocks and in double over these.
-void sumPositions(const View& y, float* bias) {
-  constexpr int64_t kBlock = 64;
-  const int64_t c = y.size[1], rows = y.elements() / c;
-  std::vector<double> total(c, 0.0);
-  std::vector<float> block(c);
-  const float* row = y.as<float>();
-  for (int64_t first = 0; first < rows; first += kBlock) {
-    std::fill(block.begin(), block.end(), 0.0f);
-    for (int64_t i = first; i < std::min(rows, first + kBlock); i++, row += c) {
-      for (int64_t j = 0; j < c; j++) block[j] += row[j];
-    }
-    for (int64_t j = 0; j < c; j++) total[j] += block[j];
-  }
-  for (int64_t j = 0; j < c; j++) bias[j] = static_cast<float>(total[j]);
-}
-
-// Whether one of the addon's own algorithms took the problem.
-bool runOwn(Context& context, const Problem& p, Kind kind) {
-  Winograd w;
-  SmallMaps m;
-  if (asWinograd(p, kind, w)) {
-    runWinograd(context, p, kind, w);
-  } else if (asSmallMaps(p, m)) {
-    runSmallMaps(context, p, kind, m);
-  } else {
-    return false;
-  }
-  if (kind == Weight && p.hasBias) sumPositions(p.y, p.bias.as<float>());
-  return true;
-}
-
 // Some of the images of a problem; Windows and weights stay as they are.
 Problem imagesOf(const Problem& p, int64_t count) {
   Problem some = p;
@@ -302,22 +208,16 @@ Problem imagesOf(const Problem& p, int64_t count) {
   return some;
 }
 
-double operationsOf(const Problem& p) {
-  double taps = 1;
-  for (int i = 0; i < p.windows.axes; i++) taps *= static_cast<double>(p.windows.spatial(i).kernel);
-  return 2.0 * p.y.elements() * p.x.size[1] / p.groups * taps;
-}
-
 // Into how many parts the images are cut. For the weights, whose parts are summed, it depends on the sizes alone.
 int64_t partsOf(const Problem& p, Kind kind, int threads) {
   const int64_t images = p.x.size[0];
   if (kind != Weight) {
     if (threads == 1) return 1;
-    const bool isLong = operationsOf(p) > 5e7;
+    const bool isLong = p.operations() > 5e7;
     return std::min<int64_t>(images, isLong ? 2 * threads : threads);
   }
   const int64_t fair = (p.x.elements() + p.y.elements()) / (3 * p.weight.elements());
-  return std::max<int64_t>(1, std::min<int64_t>({images, 4, fair, static_cast<int64_t>(operationsOf(p) / 2e6)}));
+  return std::max<int64_t>(1, std::min<int64_t>({images, 4, fair, static_cast<int64_t>(p.operations() / 2e6)}));
 }
 
 // sums[0] += the others, `step` numbers apart
@@ -336,7 +236,7 @@ void run(Context& context, const Problem& p, Kind kind) {
   Primitives& primitives = context.dnn();
   const SignalsHeld held;
   const int threads = omp_get_max_threads();
-  const double operations = operationsOf(p);
+  const double operations = p.operations();
   int64_t parts = partsOf(p, kind, threads);
   const bool isShared = parts > 1 || operations < 1e7;  // else oneDNN's threads do it
   if (!isShared && threads > 1) restWorkers();

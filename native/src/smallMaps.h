@@ -3,17 +3,11 @@
 #pragma once
 
 #include <cstddef>
-#include <cstdint>
+#include "maps.h"
 
 namespace kindling {
 
-// Geometry of a convolution of channels-last images.
-struct SmallMaps {
-  int64_t batch, height, width, in;    // of x
-  int64_t outHeight, outWidth, out;    // of y
-  int64_t kernelHeight, kernelWidth, strideDown, strideAcross, top, left;
-
-  int64_t taps() const { return kernelHeight * kernelWidth; }
+struct SmallMaps : Maps {
   // Whether it is faster than oneDNN, by measurement.
   bool pays() const;
   // Bytes of scratch memory, of the gradient for the weights or of the other two.

@@ -98,6 +98,30 @@ describe.skipIf(missing !== undefined)("the image kernels of the addon agree wit
     });
   });
 
+  test("convolution of few channels", () => {
+    forSeeds(24, (choices) => {
+      const isWide = choices.chance(0.4); // the gradient for the weights asks for wide rows, the forward direction for narrow ones
+      const c = choices.integer(1, 8);
+      const m = isWide ? choices.pick([32, 40, 67]) : choices.integer(1, 16);
+      const kernel = [choices.integer(1, isWide ? 3 : 7), choices.integer(2, isWide ? 3 : 7)];
+      const stride = [choices.integer(1, 3), choices.integer(1, 3)];
+      const padding = kernel.map((k) => [choices.integer(0, k - 1), choices.integer(0, 2)] as const);
+      const places = isWide
+        ? [choices.integer(1, 5), choices.integer(32, 40)]
+        : [1, 2].map(() => choices.integer(1, 20));
+      const size = kernel.map((k, i) =>
+        Math.max(
+          1,
+          (places[i] - 1) * stride[i] + k - padding[i][0] - padding[i][1] + choices.integer(0, stride[i] - 1),
+        ),
+      );
+      const n = isWide ? choices.integer(4, 5) : choices.integer(1, 5);
+      const inputs = [numbers(choices, [n, c, ...size]), numbers(choices, [m, c, ...kernel])];
+      if (choices.chance(0.5)) inputs.push(numbers(choices, [m]));
+      compare(choices, inputs, ([x, w, b]) => conv2d(x, w, b, { padding, stride }), 5e-5);
+    });
+  });
+
   test("transposed convolution", () => {
     forSeeds(20, (choices) => {
       const [c, m, k, stride] = [

@@ -1,0 +1,41 @@
+// Convolutions of images with few channels, such as a network's first layers have. The pixels under one row of a kernel
+// lie together, so that they are one run of kernelWidth·in numbers; oneDNN goes channel by channel, and has little to do
+// for each.
+#pragma once
+
+#include <cstddef>
+
+#include "maps.h"
+
+namespace kindling {
+
+struct FewChannels : Maps {
+  // Whether it is faster than oneDNN, by measurement.
+  bool pays(bool forWeights) const;
+  // Bytes of scratch memory, of the gradient for the weights or of the forward direction.
+  size_t bytes(bool forWeights) const;
+
+  // y = x ∗ w + bias; w is [out, in, kernelHeight, kernelWidth], bias may be null.
+  void forward(const float* x, const float* w, const float* bias, float* y, char* scratch) const;
+  // w = gradient for the weights, from y, the gradient of the result.
+  void weights(const float* x, const float* y, float* w, char* scratch) const;
+
+ private:
+  int64_t run() const { return kernelWidth * in; }
+  int64_t lanesOut() const { return (out + 15) / 16 * 16; }
+  int64_t weightCount() const { return kernelHeight * run() * lanesOut(); }
+  double operations() const { return 2.0 * batch * outHeight * outWidth * out * kernelHeight * run(); }
+  // Numbers in a row of an image with its padding.
+  int64_t rowSize() const { return std::max(left + width, (outWidth - 1) * strideAcross + kernelWidth) * in; }
+  // Rows of results that are computed from one padded piece of an image, and what the piece holds.
+  int64_t bandRows() const;
+  int64_t bandSize() const { return ((bandRows() - 1) * strideDown + kernelHeight) * rowSize(); }
+  // Copies what windows at `rows` places down from `first` look at, with zeros around it where they are not there yet.
+  void pad(const float* image, int64_t first, int64_t rows, bool hasBorders, float* to) const;
+  // Rows of gradients that are kept near while all weights are gone through.
+  int64_t blockRows() const;
+  int64_t parts() const;
+  void addImage(const float* x, const float* y, bool isFirst, float* sums, float* band, float* block) const;
+};
+
+}  // namespace kindling
