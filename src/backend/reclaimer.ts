@@ -6,7 +6,7 @@ export const WATCHED_BYTES = 128 * 1024;
 const LEAST_BUDGET = 8 * 1024 * 1024;
 const GREATEST_BUDGET = 1024 * 1024 * 1024;
 /** How many collections in a row must find nearly everything dead before they may come more often. */
-const PATIENCE = 16;
+const PATIENCE = 4;
 
 /** Sees which objects the garbage collector has found dead, at once: finalizers would wait for the event loop. */
 export interface DeathWatch {
