@@ -87,9 +87,11 @@ export class Allocator {
   /** Uninitialised memory of at least `byteLength` bytes, a multiple of 16. */
   allocate(byteLength: number): Block {
     const size = sizeClass(byteLength);
+    const reclaimer = size < WATCHED_BYTES ? undefined : this._reclaimer;
+    if (reclaimer?.isDue(size)) this._reclaim(reclaimer.scavenge());
     let block = this._take(size);
-    if (block === undefined && size >= WATCHED_BYTES && this._reclaimer !== undefined) {
-      this._reclaim(this._reclaimer.collect(size));
+    if (block === undefined && reclaimer !== undefined) {
+      this._reclaim(reclaimer.found());
       block = this._take(size);
     }
     this._handedOut += size;
@@ -110,7 +112,7 @@ export class Allocator {
 
   /** Bytes in use; where the platform does not count, buffers that were collected without a release still count as live. */
   memory(): MemoryUse {
-    if (this._reclaimer !== undefined) this._reclaim(this._reclaimer.collect());
+    if (this._reclaimer !== undefined) this._reclaim(this._reclaimer.found());
     const live = this._sample();
     return { live, cached: this._cached, peak: this._peak };
   }

@@ -5,8 +5,10 @@ export const WATCHED_BYTES = 128 * 1024;
 
 const LEAST_BUDGET = 8 * 1024 * 1024;
 const GREATEST_BUDGET = 1024 * 1024 * 1024;
-/** How many collections in a row must find nearly everything dead before they may come more often. */
+/** How many collections in a row must find most results dead before they may come more often. */
 const PATIENCE = 4;
+/** How long work must have taken, in collections, for one more to be cheap. */
+const SHARE = 25;
 
 /** Sees which objects the garbage collector has found dead, at once: finalizers would wait for the event loop. */
 export interface DeathWatch {
@@ -26,9 +28,11 @@ export interface DeathWatch {
  * V8, each result would come from new memory, and each 64 MB of them would start a full collection on a core that has
  * work to do.
  *
- * Collections of young objects are asked for when nothing is free and the results handed out since the last one pass a
- * budget. One that finds most of them in use doubles the budget: a training step's activations are all alive until its
- * backward, and objects that outlive two collections grow old, where only a full collection finds them.
+ * Collections of young objects are asked for when the results handed out since the last one pass a budget. One that
+ * finds most of them in use doubles the budget: a training step's activations are all alive until its backward, and
+ * objects that outlive two collections grow old, where only a full collection finds them. While the budget is at its
+ * least, collections may also come as often as they take no more than a few per cent of the time: the fewer blocks take
+ * turns, the more of them stay in the caches.
  */
 export class Reclaimer {
   private readonly _watch: DeathWatch;
@@ -38,6 +42,9 @@ export class Reclaimer {
   private _young = 0;
   private _age = 0;
   private _goodOnes = 0;
+  /** When the last collection ended and how long it took, in milliseconds. */
+  private _end = 0;
+  private _cost = 0;
 
   constructor(watch: DeathWatch) {
     this._watch = watch;
@@ -61,19 +68,30 @@ export class Reclaimer {
     this._forget(block.slot);
   }
 
-  /** Blocks whose owners have been found dead. Where `size` more bytes are wanted, the collector may be asked to look. */
-  collect(size?: number): readonly Block[] {
-    let found = this._find();
-    if (found.length > 0 || size === undefined || this._young < Math.max(this._budget, 2 * size)) return found;
+  /** Whether the collector should look for results that were dropped before `size` more bytes are handed out. */
+  isDue(size: number): boolean {
+    if (this._young >= Math.max(this._budget, 2 * size)) return true;
+    const isCheap = this._budget === LEAST_BUDGET && this._young >= size;
+    return isCheap && performance.now() - this._end > SHARE * this._cost;
+  }
+
+  /** Blocks whose owners are dead; the collector is asked to look unless it has done so by itself. */
+  scavenge(): readonly Block[] {
+    const known = this.found();
+    if (known.length > 0) return known;
     const young = this._young;
+    const start = performance.now();
     this._watch.scavenge();
-    found = this._find();
+    this._end = performance.now();
+    this._cost = this._end - start;
+    const found = this.found();
     this._learn(found.reduce((sum, block) => sum + block.size, 0) / young);
     this._begin();
     return found;
   }
 
-  private _find(): Block[] {
+  /** Blocks whose owners the collector has found dead by itself. */
+  found(): readonly Block[] {
     const found: Block[] = [];
     for (const slot of this._watch.dead()) {
       const block = this._blocks[slot];
@@ -99,7 +117,7 @@ export class Reclaimer {
   }
 
   private _learn(share: number): void {
-    this._goodOnes = share < 0.9 ? 0 : this._goodOnes + 1;
+    this._goodOnes = share < 2 / 3 ? 0 : this._goodOnes + 1;
     if (share < 0.5) this._budget = Math.min(2 * this._budget, GREATEST_BUDGET);
     if (this._goodOnes === PATIENCE) {
       this._goodOnes = 0;
