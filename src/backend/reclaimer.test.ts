@@ -98,16 +98,15 @@ describe.skipIf(missing !== undefined)("the memory of results that were dropped"
     expect(native.memory().live - before).toBeLessThan(20 * MB);
   });
 
-  it("is looked for once in 8 MB where all is dropped, and ever more seldom where all is held", () => {
+  it("is looked for at least once in 8 MB where all is dropped, and ever more seldom where all is held", () => {
     const dropping = counted(1_000_000);
     for (let i = 0; i < 400; i++) dropping.allocate(MB);
-    expect(dropping.scavenges()).toBeGreaterThan(20);
-    expect(dropping.scavenges()).toBeLessThanOrEqual(50);
+    expect(dropping.scavenges()).toBeGreaterThanOrEqual(45);
     const holding = counted(2_000_000);
     const held: object[] = [];
     for (let i = 0; i < 400; i++) held.push(holding.allocate(MB));
     expect(held).toHaveLength(400);
-    expect(holding.scavenges()).toBeLessThanOrEqual(6);
+    expect(holding.scavenges()).toBeLessThanOrEqual(8);
   });
 
   it("leaves no collector in sight of other code", () => {
