@@ -3,17 +3,12 @@
 #include <cstring>
 #include <vector>
 
+#include "lanes.h"
 #include "team.h"
 
 namespace kindling {
 
 namespace {
-
-constexpr int kLanes = 16;
-typedef float Vec __attribute__((vector_size(kLanes * sizeof(float))));
-
-inline void load(Vec& v, const float* p) { std::memcpy(&v, p, sizeof(v)); }
-inline void store(const Vec& v, float* p) { std::memcpy(p, &v, sizeof(v)); }
 
 // Vectors of results in a panel, and how many panels' worth of sums the registers hold.
 #ifdef __AVX512F__

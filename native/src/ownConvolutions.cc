@@ -6,6 +6,8 @@
 #include "team.h"
 #include "winograd.h"
 
+#include <type_traits>
+
 namespace kindling {
 
 namespace {
@@ -47,25 +49,17 @@ bool asMaps(const Problem& p, Maps& m) {
   return true;
 }
 
-void runSmallMaps(Context& context, const Problem& p, Kind kind, const SmallMaps& m) {
+// Algorithm is SmallMaps or FewChannels, which leaves the gradient for the input to oneDNN.
+template <class Algorithm>
+void runOnMaps(Context& context, const Problem& p, Kind kind, const Algorithm& m) {
   char* scratch = context.dnn().scratch(m.bytes(kind == Weight));
   float *x = p.x.as<float>(), *y = p.y.as<float>(), *weight = p.weight.as<float>();
   if (kind == Forward) {
     m.forward(x, weight, p.hasBias ? p.bias.as<float>() : nullptr, y, scratch);
-  } else if (kind == Data) {
+  } else if (kind == Weight) {
+    m.weights(x, y, weight, scratch);
+  } else if constexpr (std::is_same_v<Algorithm, SmallMaps>) {
     m.data(y, weight, x, scratch);
-  } else {
-    m.weights(x, y, weight, scratch);
-  }
-}
-
-void runFewChannels(Context& context, const Problem& p, Kind kind, const FewChannels& m) {
-  char* scratch = context.dnn().scratch(m.bytes(kind == Weight));
-  float *x = p.x.as<float>(), *y = p.y.as<float>(), *weight = p.weight.as<float>();
-  if (kind == Forward) {
-    m.forward(x, weight, p.hasBias ? p.bias.as<float>() : nullptr, y, scratch);
-  } else {
-    m.weights(x, y, weight, scratch);
   }
 }
 
@@ -105,9 +99,9 @@ bool runOwn(Context& context, const Problem& p, Kind kind) {
   } else if (!asMaps(p, m)) {
     return false;
   } else if (const SmallMaps small{m}; small.pays()) {
-    runSmallMaps(context, p, kind, small);
+    runOnMaps(context, p, kind, small);
   } else if (const FewChannels few{m}; kind != Data && few.pays(kind == Weight)) {
-    runFewChannels(context, p, kind, few);
+    runOnMaps(context, p, kind, few);
   } else {
     return false;
   }

@@ -4,13 +4,13 @@
 #include <cstring>
 #include <vector>
 
+#include "lanes.h"
 #include "team.h"
 
 namespace kindling {
 
 namespace {
 
-constexpr int kLanes = 16;
 // Rows and vectors of columns that are computed together: as many sums as there are registers for.
 #ifdef __AVX512F__
 constexpr int kRows = 8, kWide = 2;
@@ -18,11 +18,6 @@ constexpr int kRows = 8, kWide = 2;
 constexpr int kRows = 4, kWide = 1;
 #endif
 constexpr int64_t kPanel = kWide * kLanes;
-
-typedef float Vec __attribute__((vector_size(kLanes * sizeof(float))));
-
-inline void load(Vec& v, const float* p) { std::memcpy(&v, p, sizeof(v)); }
-inline void store(const Vec& v, float* p) { std::memcpy(p, &v, sizeof(v)); }
 
 // One of several products that add up: rows of a and of b begin here.
 struct Part {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstddef>
+
 #include "maps.h"
 
 namespace kindling {

@@ -9,13 +9,13 @@
 #include <cstring>
 #include <vector>
 
+#include "lanes.h"
 #include "team.h"
 
 namespace kindling {
 
 namespace {
 
-constexpr int kLanes = 16;
 constexpr int kTile = 6, kOut = 4, kPoints = 36;
 // Rows and vectors of columns of a product that are computed together: as many sums as there are registers for.
 #ifdef __AVX512F__
@@ -24,11 +24,6 @@ constexpr int kRows = 8, kWide = 2;
 constexpr int kRows = 6, kWide = 1;
 #endif
 constexpr int64_t kPanel = kWide * kLanes;
-
-typedef float Vec __attribute__((vector_size(kLanes * sizeof(float))));
-
-inline void load(Vec& v, const float* p) { std::memcpy(&v, p, sizeof(v)); }
-inline void store(const Vec& v, float* p) { std::memcpy(p, &v, sizeof(v)); }
 
 // Bᵀ d
 inline void inputTransform(const Vec* d, int step, Vec* o, int to) {

@@ -36,9 +36,10 @@ export function heldBytes(): number | undefined {
  * it out with a flag only; the flag is set for a moment and shows in no context but the one made here.
  */
 export function scavenger(): (() => void) | undefined {
+  const isExposed = "gc" in globalThis; // because the user asked for it
   setFlagsFromString("--expose-gc");
   const collect: unknown = runInNewContext("globalThis.gc");
-  if (!process.execArgv.includes("--expose-gc")) setFlagsFromString("--no-expose-gc");
+  if (!isExposed) setFlagsFromString("--no-expose-gc");
   return typeof collect === "function" ? () => collect({ type: "minor" }) : undefined;
 }
 
