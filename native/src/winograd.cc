@@ -16,7 +16,7 @@ namespace kindling {
 
 namespace {
 
-constexpr int kTile = 6, kOut = 4, kPoints = 36;
+constexpr int kTile = 6, kOut = 4, kPoints = 36, kTaps = 9;
 // Rows and vectors of columns of a product that are computed together: as many sums as there are registers for.
 #ifdef __AVX512F__
 constexpr int kRows = 8, kWide = 2;
@@ -24,6 +24,10 @@ constexpr int kRows = 8, kWide = 2;
 constexpr int kRows = 6, kWide = 1;
 #endif
 constexpr int64_t kPanel = kWide * kLanes;
+
+// From one point to the next: an odd number of cache lines, since the 36 numbers that a transform reads or writes would
+// else fall into a few sets of the caches.
+int64_t apart(int64_t numbers) { return (numbers / kLanes | 1) * kLanes; }
 
 // Bᵀ d
 inline void inputTransform(const Vec* d, int step, Vec* o, int to) {
@@ -117,43 +121,68 @@ void productRows(int64_t rows, const float* a, int64_t aRow, int64_t aStep, cons
   for (; i < rows; i++) product<1, kVectors, kAdd>(a + i * aRow, aRow, aStep, b, bStep, k, c + i * cRow, cRow);
 }
 
-// Where the elements of one tile lie; those outside the image are `outside`.
+// Images out of which squares of pixels are taken: what is outside one is read from or written to `outside`.
+template <class T>
+struct Images {
+  T* data;
+  int64_t height, width, channels;
+  T* outside;
+
+  void locate(int64_t n, int64_t y, int64_t x, int size, T** at) const {
+    for (int i = 0; i < size; i++) {
+      for (int j = 0; j < size; j++) {
+        const bool inside = y + i >= 0 && y + i < height && x + j >= 0 && x + j < width;
+        at[i * size + j] = inside ? data + ((n * height + y + i) * width + x + j) * channels : outside;
+      }
+    }
+  }
+};
+
+// Where tiles begin.
 struct Tile {
   int64_t n, y, x;
 
   Tile(const Winograd& w, int64_t index)
       : n(index / (w.tilesDown() * w.tilesAcross())),
-        y(index / w.tilesAcross() % w.tilesDown()),
-        x(index % w.tilesAcross()) {}
+        y(index / w.tilesAcross() % w.tilesDown() * kOut),
+        x(index % w.tilesAcross() * kOut) {}
 };
 
-template <class T>
-void locate(T* image, int64_t n, int64_t height, int64_t width, int64_t channels, int64_t y, int64_t x, int size,
-            T* outside, T** at) {
-  for (int i = 0; i < size; i++) {
-    for (int j = 0; j < size; j++) {
-      const bool inside = y + i >= 0 && y + i < height && x + j >= 0 && x + j < width;
-      at[i * size + j] = inside ? image + ((n * height + y + i) * width + x + j) * channels : outside;
-    }
-  }
-}
-
-// Bᵀ x B of one tile into v[point][…], `pointStep` apart.
-void transformInput(const float* const* at, int64_t channels, float* v, int64_t pointStep, bool* isOutside) {
+// Bᵀ x B of one tile into v[point][…], `pointStep` apart, while the next one's numbers are fetched.
+void transformInput(const float* const* at, const float* const* next, int64_t channels, float* v, int64_t pointStep) {
   for (int64_t c = 0; c < channels; c += kLanes) {
     Vec d[kPoints], half[kPoints], full[kPoints];
-    for (int k = 0; k < kPoints; k++) load(d[k], isOutside[k] ? at[k] : at[k] + c);
+    for (int k = 0; k < kPoints; k++) {
+      load(d[k], at[k] + c);
+      __builtin_prefetch(next[k] + c);
+    }
     for (int j = 0; j < kTile; j++) inputTransform(d + j, kTile, half + j, kTile);
     for (int i = 0; i < kTile; i++) inputTransform(half + i * kTile, 1, full + i * kTile, 1);
     for (int k = 0; k < kPoints; k++) store(full[k], v + k * pointStep + c);
   }
 }
 
+// Bᵀ x B of some tiles.
+void transformInputs(const Winograd& w, const Images<const float>& x, int64_t first, int64_t count, float* v,
+                     int64_t pointStep) {
+  const float *at[kPoints], *next[kPoints];
+  const auto locate = [&](int64_t t, const float** to) {
+    const Tile tile(w, t);
+    x.locate(tile.n, tile.y - w.top, tile.x - w.left, kTile, to);
+  };
+  locate(first, next);
+  for (int64_t t = 0; t < count; t++) {
+    std::copy_n(next, kPoints, at);
+    if (t + 1 < count) locate(first + t + 1, next);
+    transformInput(at, next, x.channels, v + t * x.channels, pointStep);
+  }
+}
+
 // A dy Aᵀ of one tile.
-void transformGradient(const float* const* at, int64_t channels, float* z, int64_t pointStep, bool* isOutside) {
+void transformGradient(const float* const* at, int64_t channels, float* z, int64_t pointStep) {
   for (int64_t c = 0; c < channels; c += kLanes) {
     Vec d[kOut * kOut], half[kTile * kOut], full[kPoints];
-    for (int k = 0; k < kOut * kOut; k++) load(d[k], isOutside[k] ? at[k] : at[k] + c);
+    for (int k = 0; k < kOut * kOut; k++) load(d[k], at[k] + c);
     for (int j = 0; j < kOut; j++) gradientTransform(d + j, kOut, half + j, kOut);
     for (int i = 0; i < kTile; i++) gradientTransform(half + i * kOut, 1, full + i * kTile, 1);
     for (int k = 0; k < kPoints; k++) store(full[k], z + k * pointStep + c);
@@ -169,9 +198,7 @@ void transformOutput(const float* m, int64_t pointStep, int64_t channels, const 
     for (int i = 0; i < kOut; i++) outputTransform(half + i * kTile, 1, full + i * kOut, 1);
     Vec shift{};
     if (bias != nullptr) load(shift, bias + c);
-    for (int k = 0; k < kOut * kOut; k++) {
-      if (at[k] != nullptr) store(full[k] + shift, at[k] + c);
-    }
+    for (int k = 0; k < kOut * kOut; k++) store(full[k] + shift, at[k] + c);
   }
 }
 
@@ -182,21 +209,27 @@ int64_t panelAt(int64_t o, int64_t c, int64_t in, int64_t out) {
 }
 
 // G w Gᵀ for all weights as u[point][panel][in][width]; w(o, c, tap) is read with the given steps.
-void transformWeights(const float* w, int64_t in, int64_t out, int64_t outStep, int64_t inStep, bool turn, float* u) {
+void transformWeights(const float* w, int64_t in, int64_t out, int64_t outStep, int64_t inStep, bool turn, float* u,
+                      int64_t pointStep) {
+  const float* end = w + kTaps * in * out;
   parallelFor(out / kLanes, in * out * 40, [&](int64_t first, int64_t last) {
     for (int64_t o = first * kLanes; o < last * kLanes; o += kLanes) {
       for (int64_t c = 0; c < in; c++) {
-        alignas(64) float taps[9][kLanes];
-        for (int i = 0; i < kLanes; i++) {
-          const float* from = w + (o + i) * outStep + c * inStep;
-          for (int k = 0; k < 9; k++) taps[turn ? 8 - k : k][i] = from[k];
+        Vec taps[kLanes];
+        const float* from = w + o * outStep + c * inStep;
+        for (int i = 0; i < kLanes - 1; i++, from += outStep) load(taps[i], from);
+        if (end - from >= kLanes) {
+          load(taps[kLanes - 1], from);
+        } else {
+          std::memcpy(&taps[kLanes - 1], from, kTaps * sizeof(float));
         }
-        Vec g[9], half[18], full[kPoints];
-        for (int k = 0; k < 9; k++) load(g[k], taps[k]);
-        for (int j = 0; j < 3; j++) weightTransform(g + j, 3, half + j, 3);
+        transpose(taps);
+        Vec half[18], full[kPoints];
+        if (turn) std::reverse(taps, taps + kTaps);
+        for (int j = 0; j < 3; j++) weightTransform(taps + j, 3, half + j, 3);
         for (int i = 0; i < kTile; i++) weightTransform(half + i * 3, 1, full + i * kTile, 1);
         float* to = u + panelAt(o, c, in, out);
-        for (int k = 0; k < kPoints; k++) store(full[k], to + k * in * out);
+        for (int k = 0; k < kPoints; k++) store(full[k], to + k * pointStep);
       }
     }
   });
@@ -216,7 +249,7 @@ bool Winograd::pays() const {
 
 // Tiles worked on together by one thread: their transforms should stay in its cache.
 int64_t Winograd::blockTiles() const {
-  constexpr int64_t kCache = 256 * 1024;  // numbers
+  constexpr int64_t kCache = 64 * 1024;  // numbers
   const int64_t fitting = kCache / (kPoints * (in + out));
   const int64_t shared = (tiles() + 2 * omp_get_max_threads() - 1) / (2 * omp_get_max_threads());
   return std::max<int64_t>(2 * kRows, roundUp(std::min<int64_t>({fitting, shared, 96}), kRows));
@@ -229,85 +262,81 @@ int64_t Winograd::chunkTiles() const {
 }
 
 size_t Winograd::forwardBytes() const {
-  const int64_t perThread = blockTiles() * kPoints * (in + out);
-  return sizeof(float) * static_cast<size_t>(kPoints * in * out + perThread * omp_get_max_threads());
+  const int64_t threads = omp_get_max_threads();
+  const int64_t perThread = apart(blockTiles() * in) + apart(blockTiles() * out);
+  return sizeof(float) * static_cast<size_t>(kPoints * (apart(in * out) + perThread * threads) + in + threads * out);
 }
 
 size_t Winograd::weightBytes() const {
-  return sizeof(float) * static_cast<size_t>(kPoints * (in * out + chunkTiles() * (in + out)));
+  const int64_t chunk = apart(chunkTiles() * in) + apart(chunkTiles() * out);
+  return sizeof(float) * static_cast<size_t>(kPoints * (apart(in * out) + chunk) + in + out);
 }
 
 void Winograd::forward(const float* x, const float* w, const float* bias, float* y, char* scratch) const {
   float* u = reinterpret_cast<float*>(scratch);
-  transformWeights(w, in, out, in * 9, 9, false, u);
+  transformWeights(w, in, out, in * kTaps, kTaps, false, u, apart(in * out));
   multiply(x, u, bias, y, scratch);
 }
 
 void Winograd::turned(const float* x, const float* w, float* y, char* scratch) const {
   float* u = reinterpret_cast<float*>(scratch);
-  transformWeights(w, in, out, 9, out * 9, true, u);
+  transformWeights(w, in, out, kTaps, out * kTaps, true, u, apart(in * out));
   multiply(x, u, nullptr, y, scratch);
 }
 
 void Winograd::multiply(const float* x, const float* u, const float* bias, float* y, char* scratch) const {
   const int64_t block = blockTiles(), blocks = (tiles() + block - 1) / block, all = tiles();
-  float* buffers = reinterpret_cast<float*>(scratch) + kPoints * in * out;
+  const int64_t uStep = apart(in * out), vStep = apart(block * in), mStep = apart(block * out);
+  float* buffers = reinterpret_cast<float*>(scratch) + kPoints * uStep;
+  float* zeros = buffers + omp_get_max_threads() * kPoints * (vStep + mStep);
+  std::fill_n(zeros, in, 0.0f);
   share(blocks, omp_get_max_threads(), work(), [&](int64_t number, int lane) {
-    alignas(64) const float nothing[kLanes] = {};
-    float* v = buffers + lane * block * kPoints * (in + out);
-    float* m = v + block * kPoints * in;
+    float* v = buffers + lane * kPoints * (vStep + mStep);
+    float* m = v + kPoints * vStep;
     const int64_t first = number * block, count = std::min(block, all - first);
-    for (int64_t t = 0; t < count; t++) {
-      const Tile tile(*this, first + t);
-      const float* at[kPoints];
-      bool isOutside[kPoints];
-      locate<const float>(x, tile.n, height, width, in, tile.y * kOut - top, tile.x * kOut - left, kTile, nothing, at);
-      for (int k = 0; k < kPoints; k++) isOutside[k] = at[k] == nothing;
-      transformInput(at, in, v + t * in, block * in, isOutside);
-    }
+    transformInputs(*this, {x, height, width, in, zeros}, first, count, v, vStep);
     for (int k = 0; k < kPoints; k++) {
-      const float* a = v + k * block * in;
-      float* c = m + k * block * out;
-      const float* b = u + k * in * out;
+      const float *a = v + k * vStep, *b = u + k * uStep;
+      float* c = m + k * mStep;
       int64_t o = 0;
       for (; o + kPanel <= out; o += kPanel) {
         productRows<kWide, false>(count, a, in, 1, b + o * in, kPanel, in, c + o, out);
       }
       if (o < out) productRows<1, false>(count, a, in, 1, b + o * in, kLanes, in, c + o, out);
     }
+    const Images<float> images{y, outHeight, outWidth, out, zeros + in + lane * out};
     for (int64_t t = 0; t < count; t++) {
       const Tile tile(*this, first + t);
       float* at[kOut * kOut];
-      locate<float>(y, tile.n, outHeight, outWidth, out, tile.y * kOut, tile.x * kOut, kOut, nullptr, at);
-      transformOutput(m + t * out, block * out, out, bias, at);
+      images.locate(tile.n, tile.y, tile.x, kOut, at);
+      transformOutput(m + t * out, mStep, out, bias, at);
     }
   });
 }
 
 void Winograd::weights(const float* x, const float* y, float* w, char* scratch) const {
   const int64_t chunk = chunkTiles(), all = tiles();
+  const int64_t sumStep = apart(in * out), vStep = apart(chunk * in), zStep = apart(chunk * out);
   float* sums = reinterpret_cast<float*>(scratch);  // [point][in][out]
-  float* v = sums + kPoints * in * out;
-  float* z = v + kPoints * chunk * in;
+  float* v = sums + kPoints * sumStep;
+  float* z = v + kPoints * vStep;
+  float* zeros = z + kPoints * zStep;
+  std::fill_n(zeros, in + out, 0.0f);
   for (int64_t first = 0; first < all; first += chunk) {
     const int64_t count = std::min(chunk, all - first);
     parallelFor(count, count * (in + out) * 100, [&](int64_t begin, int64_t end) {
-      alignas(64) const float nothing[kLanes] = {};
+      transformInputs(*this, {x, height, width, in, zeros}, first + begin, end - begin, v + begin * in, vStep);
+      const Images<const float> gradients{y, outHeight, outWidth, out, zeros};
       for (int64_t t = begin; t < end; t++) {
         const Tile tile(*this, first + t);
-        const float* at[kPoints];
-        bool isOutside[kPoints];
-        locate<const float>(x, tile.n, height, width, in, tile.y * kOut - top, tile.x * kOut - left, kTile, nothing, at);
-        for (int k = 0; k < kPoints; k++) isOutside[k] = at[k] == nothing;
-        transformInput(at, in, v + t * in, chunk * in, isOutside);
-        locate<const float>(y, tile.n, outHeight, outWidth, out, tile.y * kOut, tile.x * kOut, kOut, nothing, at);
-        for (int k = 0; k < kOut * kOut; k++) isOutside[k] = at[k] == nothing;
-        transformGradient(at, out, z + t * out, chunk * out, isOutside);
+        const float* at[kOut * kOut];
+        gradients.locate(tile.n, tile.y, tile.x, kOut, at);
+        transformGradient(at, out, z + t * out, zStep);
       }
     });
     share(kPoints, omp_get_max_threads(), work(), [&](int64_t part, int) {
-      const float *a = v + part * chunk * in, *b = z + part * chunk * out;
-      float* c = sums + part * in * out;
+      const float *a = v + part * vStep, *b = z + part * zStep;
+      float* c = sums + part * sumStep;
       const auto wide = first == 0 ? productRows<kWide, false> : productRows<kWide, true>;
       const auto narrow = first == 0 ? productRows<1, false> : productRows<1, true>;
       int64_t o = 0;
@@ -318,13 +347,12 @@ void Winograd::weights(const float* x, const float* y, float* w, char* scratch) 
   parallelFor(out / kLanes, in * out * 40, [&](int64_t firstBlock, int64_t lastBlock) {
     for (int64_t o = firstBlock * kLanes; o < lastBlock * kLanes; o += kLanes) {
       for (int64_t c = 0; c < in; c++) {
-        Vec s[kPoints], half[18], g[9];
-        for (int k = 0; k < kPoints; k++) load(s[k], sums + (k * in + c) * out + o);
+        Vec s[kPoints], half[18], taps[kLanes] = {};
+        for (int k = 0; k < kPoints; k++) load(s[k], sums + k * sumStep + c * out + o);
         for (int j = 0; j < kTile; j++) weightGradientTransform(s + j, kTile, half + j, kTile);
-        for (int i = 0; i < 3; i++) weightGradientTransform(half + i * kTile, 1, g + i * 3, 1);
-        for (int i = 0; i < kLanes; i++) {
-          for (int k = 0; k < 9; k++) w[((o + i) * in + c) * 9 + k] = g[k][i];
-        }
+        for (int i = 0; i < 3; i++) weightGradientTransform(half + i * kTile, 1, taps + i * 3, 1);
+        transpose(taps);
+        for (int i = 0; i < kLanes; i++) std::memcpy(w + ((o + i) * in + c) * kTaps, &taps[i], kTaps * sizeof(float));
       }
     }
   });

@@ -28,7 +28,7 @@ export class Block {
   readonly address: number;
   /** Whether somebody may hold its bytes or elements. */
   isShown = false;
-  /** Where a {@link Reclaimer} keeps it, and since when; -1 elsewhere. */
+  /** Where a {@link Reclaimer} keeps it, -1 elsewhere, and how many it was given before. */
   slot = -1;
   age = 0;
   /** Whether it waits in a free list. */

@@ -27,7 +27,7 @@ async function contentOf(storage: Storage): Promise<Float32Array> {
  * An allocator on the addon's own watch, and how often it had the collector look. Its numbers begin at `base`, where the
  * backend of this thread uses none.
  */
-function counted(base: number): { allocate: (bytes: number) => object; scavenges: () => number } {
+function counted(base: number) {
   const addon = loadNativeAddon();
   const scavenge = scavenger();
   if ("reason" in addon || scavenge === undefined) throw new Error("there is no addon");
@@ -44,10 +44,11 @@ function counted(base: number): { allocate: (bytes: number) => object; scavenges
   const allocator = new Allocator({ deathWatch });
   const allocate = (bytes: number) => {
     const owner = {};
-    allocator.entrust(allocator.allocate(bytes), owner);
-    return owner;
+    const block = allocator.allocate(bytes);
+    allocator.entrust(block, owner);
+    return { owner, block };
   };
-  return { allocate, scavenges: () => scavenges };
+  return { allocate, scavenge, scavenges: () => scavenges };
 }
 
 describe.skipIf(missing !== undefined)("the memory of results that were dropped", () => {
@@ -104,9 +105,36 @@ describe.skipIf(missing !== undefined)("the memory of results that were dropped"
     expect(dropping.scavenges()).toBeGreaterThanOrEqual(45);
     const holding = counted(2_000_000);
     const held: object[] = [];
-    for (let i = 0; i < 400; i++) held.push(holding.allocate(MB));
+    for (let i = 0; i < 400; i++) held.push(holding.allocate(MB).owner);
     expect(held).toHaveLength(400);
     expect(holding.scavenges()).toBeLessThanOrEqual(8);
+  });
+
+  it("is looked for often again when V8 by itself finds that all is dropped", () => {
+    const { allocate, scavenge, scavenges } = counted(3_000_000);
+    const held: object[] = [];
+    for (let i = 0; i < 400; i++) held.push(allocate(MB).owner);
+    expect(held).toHaveLength(400);
+    for (let round = 0; round < 30; round++) {
+      for (let i = 0; i < 7; i++) allocate(MB);
+      scavenge();
+    }
+    const before = scavenges();
+    for (let i = 0; i < 400; i++) allocate(MB);
+    expect(scavenges() - before).toBeGreaterThanOrEqual(40);
+  });
+
+  it("is handed out again beginning with what was written last", () => {
+    const { allocate, scavenge } = counted(4_000_000);
+    let last: object[] = [];
+    for (let round = 0; round < 3; round++) {
+      const results = [1, 2, 3].map(() => allocate(MB));
+      const blocks = results.map(({ block }) => block);
+      if (round > 0) expect(blocks.map((block) => last.indexOf(block))).toEqual([2, 1, 0]);
+      last = blocks;
+      results.length = 0;
+      scavenge();
+    }
   });
 
   it("leaves no collector in sight of other code", () => {

@@ -40,7 +40,9 @@ export class Reclaimer {
   private readonly _slots: number[] = [];
   private _budget = LEAST_BUDGET;
   private _young = 0;
-  private _age = 0;
+  /** How many blocks were entrusted so far, and how many of them before the last collection. */
+  private _count = 0;
+  private _old = 0;
   private _goodOnes = 0;
   /** When the last collection ended and how long it took, in milliseconds. */
   private _end = 0;
@@ -56,7 +58,7 @@ export class Reclaimer {
     this._watch.watch(owner, slot);
     this._blocks[slot] = block;
     block.slot = slot;
-    block.age = this._age;
+    block.age = this._count++;
     this._young += block.size;
   }
 
@@ -64,7 +66,7 @@ export class Reclaimer {
   settle(block: Block): void {
     if (block.slot < 0) return;
     this._watch.unwatch(block.slot);
-    if (block.age === this._age) this._young -= block.size;
+    if (block.age >= this._old) this._young -= block.size;
     this._forget(block.slot);
   }
 
@@ -79,18 +81,21 @@ export class Reclaimer {
   scavenge(): readonly Block[] {
     const known = this.found();
     if (known.length > 0) return known;
-    const young = this._young;
     const start = performance.now();
     this._watch.scavenge();
     this._end = performance.now();
     this._cost = this._end - start;
+    const young = this._young;
     const found = this.found();
-    this._learn(found.reduce((sum, block) => sum + block.size, 0) / young);
+    if (2 * total(found) < young) this._budget = Math.min(2 * this._budget, GREATEST_BUDGET);
     this._begin();
     return found;
   }
 
-  /** Blocks whose owners the collector has found dead by itself. */
+  /**
+   * Blocks whose owners the collector has found dead by itself. The last one handed out comes last: what a free list
+   * gives next was written last and may still be in the caches.
+   */
   found(): readonly Block[] {
     const found: Block[] = [];
     for (const slot of this._watch.dead()) {
@@ -99,8 +104,11 @@ export class Reclaimer {
       found.push(block);
       this._forget(slot);
     }
-    if (found.length > 0) this._begin();
-    return found;
+    if (found.length > 0) {
+      this._learn(3 * total(found) >= 2 * this._young);
+      this._begin();
+    }
+    return found.sort((a, b) => a.age - b.age);
   }
 
   private _forget(slot: number): void {
@@ -112,16 +120,19 @@ export class Reclaimer {
 
   /** What is handed out from now on is young. */
   private _begin(): void {
-    this._age++;
+    this._old = this._count;
     this._young = 0;
   }
 
-  private _learn(share: number): void {
-    this._goodOnes = share < 2 / 3 ? 0 : this._goodOnes + 1;
-    if (share < 0.5) this._budget = Math.min(2 * this._budget, GREATEST_BUDGET);
+  private _learn(isGood: boolean): void {
+    this._goodOnes = isGood ? this._goodOnes + 1 : 0;
     if (this._goodOnes === PATIENCE) {
       this._goodOnes = 0;
       this._budget = Math.max(this._budget / 2, LEAST_BUDGET);
     }
   }
+}
+
+function total(blocks: readonly Block[]): number {
+  return blocks.reduce((sum, block) => sum + block.size, 0);
 }
