@@ -3,11 +3,9 @@
 
 #include "images.h"
 #include "kernels.h"
+#include "maps.h"
 
 namespace kindling {
-
-// What is computed: the result, the gradient for the input, or that for the weights and the bias.
-enum Kind : int64_t { Forward, Data, Weight };
 
 // The parties of a convolution, whatever is computed from what.
 struct Problem {

@@ -10,6 +10,9 @@ namespace kindling {
 
 namespace {
 
+// Windows whose gradients are computed before they are added up.
+constexpr int64_t kWindows = 24;
+
 // Vectors of results in a panel, and how many panels' worth of sums the registers hold.
 #ifdef __AVX512F__
 constexpr int kWide = 4;
@@ -230,10 +233,17 @@ void runOfGradients(int vectors, int64_t run, const Gradients& g) {
 
 }  // namespace
 
-bool FewChannels::pays(bool forWeights) const {
+bool FewChannels::pays(Kind kind) const {
   const bool isSmall = kernelHeight <= 16 && kernelWidth <= 16 && strideDown <= 16 && strideAcross <= 16;
   if (!isSmall || taps() == 1 || in > 8 || top >= kernelHeight || left >= kernelWidth) return false;
-  return forWeights ? batch >= 4 && out >= 32 && outWidth >= 32 : out <= kLanes && outWidth <= 32;
+  switch (kind) {
+    case Forward:
+      return out <= kLanes && outWidth <= 32;
+    case Data:  // where oneDNN, which works on sixteen channels, leaves enough of them empty
+      return batch >= 2 && taps() * out * (kLanes - in) >= 1500;
+    default:
+      return batch >= 4 && out >= 32 && outWidth >= 32;
+  }
 }
 
 int64_t FewChannels::bandRows() const {
@@ -251,11 +261,16 @@ int64_t FewChannels::parts() const {
   return std::max<int64_t>(1, std::min<int64_t>({batch, 16, static_cast<int64_t>(operations() / 2e6)}));
 }
 
-size_t FewChannels::bytes(bool forWeights) const {
-  const int64_t threads = omp_get_max_threads();
-  const int64_t own = bandSize() + (forWeights ? blockRows() * outWidth * lanesOut() : 0) + kLanes;
-  const int64_t all = forWeights ? parts() * weightCount() : weightCount() + lanesOut();
-  return sizeof(float) * static_cast<size_t>(all + threads * own);
+size_t FewChannels::bytes(Kind kind) const {
+  int64_t all = weightCount() + lanesOut(), own = bandSize() + kLanes;
+  if (kind == Data) {
+    all = (out + 1) * lanesUnder();
+    own += kWindows * lanesUnder() + kLanes;
+  } else if (kind == Weight) {
+    all = parts() * weightCount();
+    own += blockRows() * outWidth * lanesOut();
+  }
+  return sizeof(float) * static_cast<size_t>(all + omp_get_max_threads() * own);
 }
 
 void FewChannels::pad(const float* image, int64_t first, int64_t rows, bool hasBorders, float* to) const {
@@ -298,6 +313,80 @@ void FewChannels::forward(const float* x, const float* w, const float* bias, flo
                       out, 0, std::min<int64_t>(kLanes, out - at - (vectors - 1) * kLanes)};
       computeRows<kWide>(vectors, rows, outWidth, strideDown * rowSize(), outWidth * out, r);
     });
+  });
+}
+
+void FewChannels::addWindows(const float* columns, int64_t count, float* band) const {
+  alignas(64) static constexpr int32_t kAll[2 * kLanes] = {-1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1};
+  const int64_t size = run(), rest = size % kLanes == 0 ? kLanes : size % kLanes;
+  typedef int32_t Bits __attribute__((vector_size(sizeof(Vec))));
+  Bits isThere;  // in the last vector of a run
+  std::memcpy(&isThere, kAll + kLanes - rest, sizeof(isThere));
+  // Windows that overlap are far apart in time: a load that touches what was just stored would have to wait.
+  const int64_t step = strideAcross * in, apart = (kLanes + step - 1) / step;
+  for (int64_t start = 0; start < apart; start++) {
+    for (int64_t i = start; i < count; i += apart) {
+      const float* from = columns + i * lanesUnder();
+      float* window = band + i * step;
+      for (int64_t k = 0; k < kernelHeight; k++, from += size, window += rowSize()) {
+        Vec sum, more;
+        int64_t j = 0;
+        for (; j + kLanes < size; j += kLanes) {
+          load(sum, window + j);
+          load(more, from + j);
+          store(sum + more, window + j);
+        }
+        load(sum, window + j);
+        load(more, from + j);
+        store(sum + reinterpret_cast<Vec>(reinterpret_cast<Bits>(more) & isThere), window + j);
+      }
+    }
+  }
+}
+
+void FewChannels::data(const float* y, const float* w, float* x, char* scratch) const {
+  const int64_t lanes = lanesUnder(), size = rowSize(), high = bandRows();
+  float* u = reinterpret_cast<float*>(scratch);  // [out][kernel row][run], to whole vectors
+  float* shift = u + out * lanes;
+  std::fill_n(u, (out + 1) * lanes, 0.0f);
+  for (int64_t o = 0; o < out; o++) {
+    for (int64_t c = 0; c < in; c++) {
+      for (int64_t t = 0; t < taps(); t++) u[o * lanes + t * in + c] = w[(o * in + c) * taps() + t];
+    }
+  }
+  float* rooms = shift + lanes;
+  const int64_t own = bandSize() + kWindows * lanes + 2 * kLanes;
+  const int64_t kept = std::max<int64_t>(0, kernelHeight - strideDown);  // rows that the next band adds to
+  share(batch, omp_get_max_threads(), static_cast<int64_t>(operations() / kOperationsPerElement), [&](int64_t n, int lane) {
+    float *band = rooms + lane * own, *columns = band + bandSize() + kLanes;
+    const float* gradients = y + n * outHeight * outWidth * out;
+    float* to = x + n * height * width * in;
+    for (int64_t first = 0; first < outHeight; first += high) {
+      const int64_t rows = std::min(high, outHeight - first), count = (rows - 1) * strideDown + kernelHeight;
+      const int64_t done = first == 0 ? 0 : kept;
+      std::fill_n(band + done * size, (count - done) * size, 0.0f);
+      for (int64_t row = 0; row < rows; row++) {
+        eachPiece(outWidth, kWindows, [&](int64_t at, int64_t windows) {
+          const float* from = gradients + ((first + row) * outWidth + at) * out;
+          eachPanel(lanes, [&](int64_t column, int vectors) {
+            Results r{from, out, 0, 0, u + column, lanes, 1, out, shift, columns + column, lanes, 0, kLanes};
+            computeRows<kWide>(vectors, 1, windows, 0, 0, r);
+          });
+          addWindows(columns, windows, band + row * strideDown * size + at * strideAcross * in);
+        });
+      }
+      const int64_t end = first + rows == outHeight ? top + height : (first + rows) * strideDown;
+      for (int64_t at = std::max(top, first * strideDown); at < std::min(end, top + height); at++) {
+        float* line = to + (at - top) * width * in;
+        const int64_t i = at - first * strideDown;
+        if (i < count) {
+          copy(band + i * size + left * in, width * in, line);
+        } else {
+          std::fill_n(line, width * in, 0.0f);
+        }
+      }
+      std::memmove(band, band + rows * strideDown * size, kept * size * sizeof(float));
+    }
   });
 }
 

@@ -11,19 +11,22 @@ namespace kindling {
 
 struct FewChannels : Maps {
   // Whether it is faster than oneDNN, by measurement.
-  bool pays(bool forWeights) const;
-  // Bytes of scratch memory, of the gradient for the weights or of the forward direction.
-  size_t bytes(bool forWeights) const;
+  bool pays(Kind kind) const;
+  // Bytes of scratch memory.
+  size_t bytes(Kind kind) const;
 
   // y = x ∗ w + bias; w is [out, in, kernelHeight, kernelWidth], bias may be null.
   void forward(const float* x, const float* w, const float* bias, float* y, char* scratch) const;
-  // w = gradient for the weights, from y, the gradient of the result.
+  // x = gradient for the input, from y, the gradient of the result.
+  void data(const float* y, const float* w, float* x, char* scratch) const;
+  // w = gradient for the weights.
   void weights(const float* x, const float* y, float* w, char* scratch) const;
 
  private:
   int64_t run() const { return kernelWidth * in; }
   int64_t lanesOut() const { return (out + 15) / 16 * 16; }
   int64_t weightCount() const { return kernelHeight * run() * lanesOut(); }
+  int64_t lanesUnder() const { return (kernelHeight * run() + 15) / 16 * 16; }
   double operations() const { return 2.0 * batch * outHeight * outWidth * out * kernelHeight * run(); }
   // Numbers in a row of an image with its padding.
   int64_t rowSize() const { return std::max(left + width, (outWidth - 1) * strideAcross + kernelWidth) * in; }
@@ -32,6 +35,8 @@ struct FewChannels : Maps {
   int64_t bandSize() const { return ((bandRows() - 1) * strideDown + kernelHeight) * rowSize(); }
   // Copies what windows at `rows` places down from `first` look at, with zeros around it where they are not there yet.
   void pad(const float* image, int64_t first, int64_t rows, bool hasBorders, float* to) const;
+  // Adds what each of `count` windows, from `band` on, has under its kernel.
+  void addWindows(const float* columns, int64_t count, float* band) const;
   // Rows of gradients that are kept near while all weights are gone through.
   int64_t blockRows() const;
   int64_t parts() const;

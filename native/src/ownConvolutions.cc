@@ -6,8 +6,6 @@
 #include "team.h"
 #include "winograd.h"
 
-#include <type_traits>
-
 namespace kindling {
 
 namespace {
@@ -49,17 +47,16 @@ bool asMaps(const Problem& p, Maps& m) {
   return true;
 }
 
-// Algorithm is SmallMaps or FewChannels, which leaves the gradient for the input to oneDNN.
 template <class Algorithm>
 void runOnMaps(Context& context, const Problem& p, Kind kind, const Algorithm& m) {
-  char* scratch = context.dnn().scratch(m.bytes(kind == Weight));
+  char* scratch = context.dnn().scratch(m.bytes(kind));
   float *x = p.x.as<float>(), *y = p.y.as<float>(), *weight = p.weight.as<float>();
   if (kind == Forward) {
     m.forward(x, weight, p.hasBias ? p.bias.as<float>() : nullptr, y, scratch);
-  } else if (kind == Weight) {
-    m.weights(x, y, weight, scratch);
-  } else if constexpr (std::is_same_v<Algorithm, SmallMaps>) {
+  } else if (kind == Data) {
     m.data(y, weight, x, scratch);
+  } else {
+    m.weights(x, y, weight, scratch);
   }
 }
 
@@ -100,7 +97,7 @@ bool runOwn(Context& context, const Problem& p, Kind kind) {
     return false;
   } else if (const SmallMaps small{m}; small.pays()) {
     runOnMaps(context, p, kind, small);
-  } else if (const FewChannels few{m}; kind != Data && few.pays(kind == Weight)) {
+  } else if (const FewChannels few{m}; few.pays(kind)) {
     runOnMaps(context, p, kind, few);
   } else {
     return false;

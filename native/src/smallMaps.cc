@@ -92,9 +92,9 @@ bool SmallMaps::pays() const {
   return taps() > 1 && outHeight * outWidth <= 16 && height * width <= 64;
 }
 
-size_t SmallMaps::bytes(bool forWeights) const {
-  const int64_t own = taps() * kPanel * (forWeights ? in : std::max(in, out));
-  const int64_t packed = forWeights ? batch * outHeight * outWidth * kPanel : 0;
+size_t SmallMaps::bytes(Kind kind) const {
+  const int64_t own = taps() * kPanel * (kind == Weight ? in : std::max(in, out));
+  const int64_t packed = kind == Weight ? batch * outHeight * outWidth * kPanel : 0;
   return sizeof(float) * static_cast<size_t>((own + packed) * omp_get_max_threads());
 }
 

@@ -11,8 +11,8 @@ namespace kindling {
 struct SmallMaps : Maps {
   // Whether it is faster than oneDNN, by measurement.
   bool pays() const;
-  // Bytes of scratch memory, of the gradient for the weights or of the other two.
-  size_t bytes(bool forWeights) const;
+  // Bytes of scratch memory.
+  size_t bytes(Kind kind) const;
 
   // y = x ∗ w + bias; w is [out, in, kernelHeight, kernelWidth], bias may be null.
   void forward(const float* x, const float* w, const float* bias, float* y, char* scratch) const;

@@ -122,6 +122,16 @@ describe.skipIf(missing !== undefined)("the image kernels of the addon agree wit
     });
   });
 
+  test("convolution of few channels in images that are worked on in bands of rows", () => {
+    forSeeds(4, (choices) => {
+      const kernel = [choices.integer(2, 5), 3];
+      const stride = [choices.integer(1, 6), 3];
+      const height = stride[0] * choices.integer(70, 80) + choices.integer(0, 3);
+      const inputs = [numbers(choices, [2, 7, height, 130]), numbers(choices, [33, 7, ...kernel])];
+      compare(choices, inputs, ([x, w]) => conv2d(x, w, undefined, { padding: [1, 0], stride }), 5e-5);
+    });
+  });
+
   test("transposed convolution", () => {
     forSeeds(20, (choices) => {
       const [c, m, k, stride] = [
