@@ -12,6 +12,15 @@ typedef float Vec __attribute__((vector_size(kLanes * sizeof(float))));
 inline void load(Vec& v, const float* p) { std::memcpy(&v, p, sizeof(v)); }
 inline void store(const Vec& v, float* p) { std::memcpy(p, &v, sizeof(v)); }
 
+// What there is of sixteen numbers in front of `end`.
+inline void loadAtMost(Vec& v, const float* p, const float* end) {
+  if (end - p >= kLanes) {
+    load(v, p);
+  } else if (p < end) {
+    std::memcpy(&v, p, (end - p) * sizeof(float));
+  }
+}
+
 template <int... kLane>
 inline Vec pick(const Vec& a, const Vec& b, std::integer_sequence<int, kLane...>) {
 #ifdef __clang__

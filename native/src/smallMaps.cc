@@ -70,6 +70,23 @@ void tiles(int64_t width, int64_t rows, const std::vector<Part>& parts, const St
   run(rows, parts, steps, shift, c, cRow);
 }
 
+// Calls run(address in w, address in u) for sixteen neighbouring weights of an output at a time: w is [out][in][taps],
+// u is [tap][in][lanes].
+template <class W, class U, class Run>
+inline void eachSixteen(W* w, U* u, int64_t in, int64_t taps, int64_t lanes, Run&& run) {
+  for (int64_t first = 0, c = 0, t = 0; first < in * taps; first += kLanes) {
+    U* at[kLanes];
+    for (int i = 0; i < kLanes; i++) {
+      at[i] = u + (t * in + c) * lanes;
+      if (++t == taps) {
+        t = 0;
+        c++;
+      }
+    }
+    run(w + first, at);
+  }
+}
+
 // Calls run(first column, number of columns, scratch of this thread) for panels of columns on all threads.
 template <class Run>
 void eachPanel(int64_t columns, int64_t work, float* scratch, int64_t perThread, Run&& run) {
@@ -104,13 +121,12 @@ void SmallMaps::forward(const float* x, const float* w, const float* bias, float
             [&](int64_t o, int64_t lanes, float* u) {
     // u[tap][in][lanes]
     for (int64_t half = 0; half < lanes; half += kLanes) {
-      for (int64_t c = 0; c < in; c++) {
-        for (int64_t t = 0; t < all; t++) {
-          float* to = u + (t * in + c) * lanes + half;
-          const float* from = w + ((o + half) * in + c) * all + t;
-          for (int j = 0; j < kLanes; j++) to[j] = from[j * in * all];
-        }
-      }
+      eachSixteen(w + (o + half) * in * all, u + half, in, all, lanes, [&](const float* from, float** to) {
+        Vec rows[kLanes];
+        for (int i = 0; i < kLanes; i++) load(rows[i], from + i * in * all);
+        transpose(rows);
+        for (int i = 0; i < kLanes; i++) store(rows[i], to[i]);
+      });
     }
     std::vector<Part> parts;
     const Steps steps{height * width * in, 1, lanes, in};
@@ -135,10 +151,14 @@ void SmallMaps::data(const float* y, const float* w, float* x, char* scratch) co
             [&](int64_t c, int64_t lanes, float* u) {
     // u[tap][out][lanes]
     for (int64_t o = 0; o < out; o++) {
-      const float* from = w + (o * in + c) * all;
-      for (int64_t t = 0; t < all; t++) {
-        float* to = u + (t * out + o) * lanes;
-        for (int64_t j = 0; j < lanes; j++) to[j] = from[j * all + t];
+      for (int64_t half = 0; half < lanes; half += kLanes) {
+        const float* from = w + (o * in + c + half) * all;
+        for (int64_t t = 0; t < all; t += kLanes) {
+          Vec rows[kLanes] = {};
+          for (int i = 0; i < kLanes; i++) loadAtMost(rows[i], from + i * all + t, w + in * out * all);
+          transpose(rows);
+          for (int i = 0; i < std::min<int64_t>(kLanes, all - t); i++) store(rows[i], u + ((t + i) * out + o) * lanes + half);
+        }
       }
     }
     std::vector<std::vector<Part>> parts(height * width);
@@ -186,12 +206,12 @@ void SmallMaps::weights(const float* x, const float* y, float* w, char* scratch)
       }
     }
     for (int64_t half = 0; half < lanes; half += kLanes) {
-      for (int64_t c = 0; c < in; c++) {
-        for (int j = 0; j < kLanes; j++) {
-          float* to = w + ((o + half + j) * in + c) * all;
-          for (int64_t t = 0; t < all; t++) to[t] = sums[(t * in + c) * lanes + half + j];
-        }
-      }
+      eachSixteen(w + (o + half) * in * all, sums + half, in, all, lanes, [&](float* to, float** from) {
+        Vec rows[kLanes];
+        for (int i = 0; i < kLanes; i++) load(rows[i], from[i]);
+        transpose(rows);
+        for (int i = 0; i < kLanes; i++) store(rows[i], to + i * in * all);
+      });
     }
   });
 }

@@ -215,14 +215,9 @@ void transformWeights(const float* w, int64_t in, int64_t out, int64_t outStep, 
   parallelFor(out / kLanes, in * out * 40, [&](int64_t first, int64_t last) {
     for (int64_t o = first * kLanes; o < last * kLanes; o += kLanes) {
       for (int64_t c = 0; c < in; c++) {
-        Vec taps[kLanes];
+        Vec taps[kLanes] = {};
         const float* from = w + o * outStep + c * inStep;
-        for (int i = 0; i < kLanes - 1; i++, from += outStep) load(taps[i], from);
-        if (end - from >= kLanes) {
-          load(taps[kLanes - 1], from);
-        } else {
-          std::memcpy(&taps[kLanes - 1], from, kTaps * sizeof(float));
-        }
+        for (int i = 0; i < kLanes; i++) loadAtMost(taps[i], from + i * outStep, end);
         transpose(taps);
         Vec half[18], full[kPoints];
         if (turn) std::reverse(taps, taps + kTaps);
