@@ -250,11 +250,14 @@ int64_t Winograd::blockTiles() const {
   return std::max<int64_t>(2 * kRows, roundUp(std::min<int64_t>({fitting, shared, 96}), kRows));
 }
 
-// Tiles worked on by all threads between two meetings.
+// Tiles whose transforms for the gradient for the weights are kept: of one thread, or of all between two meetings.
 int64_t Winograd::chunkTiles() const {
+  if (parts() > 1) return std::max<int64_t>(16, 128 * 1024 / (kPoints * (in + out)));
   constexpr int64_t kCache = 1024 * 1024;
   return std::min(tiles(), std::max<int64_t>(64, kCache / (kPoints * (in + out))));
 }
+
+int64_t Winograd::parts() const { return in * out > 2048 || tiles() < 256 ? 1 : 4; }
 
 size_t Winograd::forwardBytes() const {
   const int64_t threads = omp_get_max_threads();
@@ -263,8 +266,8 @@ size_t Winograd::forwardBytes() const {
 }
 
 size_t Winograd::weightBytes() const {
-  const int64_t chunk = apart(chunkTiles() * in) + apart(chunkTiles() * out);
-  return sizeof(float) * static_cast<size_t>(kPoints * (apart(in * out) + chunk) + in + out);
+  const int64_t chunk = apart(chunkTiles() * in) + apart(chunkTiles() * out), rooms = parts() > 1 ? omp_get_max_threads() : 1;
+  return sizeof(float) * static_cast<size_t>(kPoints * (parts() * apart(in * out) + rooms * chunk) + in + out);
 }
 
 void Winograd::forward(const float* x, const float* w, const float* bias, float* y, char* scratch) const {
@@ -309,41 +312,70 @@ void Winograd::multiply(const float* x, const float* u, const float* bias, float
   });
 }
 
+void Winograd::transform(const float* x, const float* y, int64_t first, int64_t count, const float* zeros, float* v,
+                         int64_t vStep, float* z, int64_t zStep) const {
+  transformInputs(*this, {x, height, width, in, zeros}, first, count, v, vStep);
+  const Images<const float> gradients{y, outHeight, outWidth, out, zeros};
+  for (int64_t t = 0; t < count; t++) {
+    const Tile tile(*this, first + t);
+    const float* at[kOut * kOut];
+    gradients.locate(tile.n, tile.y, tile.x, kOut, at);
+    transformGradient(at, out, z + t * out, zStep);
+  }
+}
+
+// sums[in][out] (+)= vᵀ z at one point.
+void Winograd::addProducts(const float* v, const float* z, int64_t count, bool isFirst, float* sums) const {
+  const auto wide = isFirst ? productRows<kWide, false> : productRows<kWide, true>;
+  const auto narrow = isFirst ? productRows<1, false> : productRows<1, true>;
+  int64_t o = 0;
+  for (; o + kPanel <= out; o += kPanel) wide(in, v, 1, in, z + o, out, count, sums + o, out);
+  if (o < out) narrow(in, v, 1, in, z + o, out, count, sums + o, out);
+}
+
 void Winograd::weights(const float* x, const float* y, float* w, char* scratch) const {
-  const int64_t chunk = chunkTiles(), all = tiles();
+  const int64_t chunk = chunkTiles(), all = tiles(), parts = this->parts(), threads = omp_get_max_threads();
   const int64_t sumStep = apart(in * out), vStep = apart(chunk * in), zStep = apart(chunk * out);
-  float* sums = reinterpret_cast<float*>(scratch);  // [point][in][out]
-  float* v = sums + kPoints * sumStep;
-  float* z = v + kPoints * vStep;
-  float* zeros = z + kPoints * zStep;
+  float* sums = reinterpret_cast<float*>(scratch);  // [part][point][in][out]
+  float* rooms = sums + parts * kPoints * sumStep;
+  float* zeros = rooms + (parts > 1 ? threads : 1) * kPoints * (vStep + zStep);
   std::fill_n(zeros, in + out, 0.0f);
-  for (int64_t first = 0; first < all; first += chunk) {
-    const int64_t count = std::min(chunk, all - first);
-    parallelFor(count, count * (in + out) * 100, [&](int64_t begin, int64_t end) {
-      transformInputs(*this, {x, height, width, in, zeros}, first + begin, end - begin, v + begin * in, vStep);
-      const Images<const float> gradients{y, outHeight, outWidth, out, zeros};
-      for (int64_t t = begin; t < end; t++) {
-        const Tile tile(*this, first + t);
-        const float* at[kOut * kOut];
-        gradients.locate(tile.n, tile.y, tile.x, kOut, at);
-        transformGradient(at, out, z + t * out, zStep);
+  if (parts > 1) {  // what one core writes no other reads, but for the sums
+    share(parts, threads, work(), [&](int64_t part, int lane) {
+      float *v = rooms + lane * kPoints * (vStep + zStep), *z = v + kPoints * vStep;
+      const int64_t begin = all * part / parts, end = all * (part + 1) / parts;
+      for (int64_t first = begin; first < end; first += chunk) {
+        const int64_t count = std::min(chunk, end - first);
+        transform(x, y, first, count, zeros, v, vStep, z, zStep);
+        for (int k = 0; k < kPoints; k++) {
+          addProducts(v + k * vStep, z + k * zStep, count, first == begin, sums + (part * kPoints + k) * sumStep);
+        }
       }
     });
-    share(kPoints, omp_get_max_threads(), work(), [&](int64_t part, int) {
-      const float *a = v + part * vStep, *b = z + part * zStep;
-      float* c = sums + part * sumStep;
-      const auto wide = first == 0 ? productRows<kWide, false> : productRows<kWide, true>;
-      const auto narrow = first == 0 ? productRows<1, false> : productRows<1, true>;
-      int64_t o = 0;
-      for (; o + kPanel <= out; o += kPanel) wide(in, a, 1, in, b + o, out, count, c + o, out);
-      if (o < out) narrow(in, a, 1, in, b + o, out, count, c + o, out);
-    });
+  } else {
+    float *v = rooms, *z = v + kPoints * vStep;
+    for (int64_t first = 0; first < all; first += chunk) {
+      const int64_t count = std::min(chunk, all - first);
+      parallelFor(count, count * (in + out) * 100, [&](int64_t begin, int64_t end) {
+        transform(x, y, first + begin, end - begin, zeros, v + begin * in, vStep, z + begin * out, zStep);
+      });
+      share(kPoints, threads, work(), [&](int64_t k, int) {
+        addProducts(v + k * vStep, z + k * zStep, count, first == 0, sums + k * sumStep);
+      });
+    }
   }
   parallelFor(out / kLanes, in * out * 40, [&](int64_t firstBlock, int64_t lastBlock) {
     for (int64_t o = firstBlock * kLanes; o < lastBlock * kLanes; o += kLanes) {
       for (int64_t c = 0; c < in; c++) {
         Vec s[kPoints], half[18], taps[kLanes] = {};
-        for (int k = 0; k < kPoints; k++) load(s[k], sums + k * sumStep + c * out + o);
+        for (int k = 0; k < kPoints; k++) {
+          load(s[k], sums + k * sumStep + c * out + o);
+          for (int64_t part = 1; part < parts; part++) {
+            Vec more;
+            load(more, sums + (part * kPoints + k) * sumStep + c * out + o);
+            s[k] += more;
+          }
+        }
         for (int j = 0; j < kTile; j++) weightGradientTransform(s + j, kTile, half + j, kTile);
         for (int i = 0; i < 3; i++) weightGradientTransform(half + i * kTile, 1, taps + i * 3, 1);
         transpose(taps);
