@@ -317,11 +317,10 @@ void FewChannels::forward(const float* x, const float* w, const float* bias, flo
 }
 
 void FewChannels::addWindows(const float* columns, int64_t count, float* band) const {
-  alignas(64) static constexpr int32_t kAll[2 * kLanes] = {-1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1};
   const int64_t size = run(), rest = size % kLanes == 0 ? kLanes : size % kLanes;
   typedef int32_t Bits __attribute__((vector_size(sizeof(Vec))));
   Bits isThere;  // in the last vector of a run
-  std::memcpy(&isThere, kAll + kLanes - rest, sizeof(isThere));
+  for (int i = 0; i < kLanes; i++) isThere[i] = i < rest ? -1 : 0;
   // Windows that overlap are far apart in time: a load that touches what was just stored would have to wait.
   const int64_t step = strideAcross * in, apart = (kLanes + step - 1) / step;
   for (int64_t start = 0; start < apart; start++) {

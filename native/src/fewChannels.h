@@ -26,6 +26,7 @@ struct FewChannels : Maps {
   int64_t run() const { return kernelWidth * in; }
   int64_t lanesOut() const { return (out + 15) / 16 * 16; }
   int64_t weightCount() const { return kernelHeight * run() * lanesOut(); }
+  // Numbers under a kernel, to whole vectors.
   int64_t lanesUnder() const { return (kernelHeight * run() + 15) / 16 * 16; }
   double operations() const { return 2.0 * batch * outHeight * outWidth * out * kernelHeight * run(); }
   // Numbers in a row of an image with its padding.

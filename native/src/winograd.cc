@@ -189,6 +189,17 @@ void transformGradient(const float* const* at, int64_t channels, float* z, int64
   }
 }
 
+// A dy Aᵀ of some tiles.
+void transformGradients(const Winograd& w, const Images<const float>& y, int64_t first, int64_t count, float* z,
+                        int64_t pointStep) {
+  for (int64_t t = 0; t < count; t++) {
+    const Tile tile(w, first + t);
+    const float* at[kOut * kOut];
+    y.locate(tile.n, tile.y, tile.x, kOut, at);
+    transformGradient(at, y.channels, z + t * y.channels, pointStep);
+  }
+}
+
 // Aᵀ m A of one tile, plus the bias, to where it lies in the image.
 void transformOutput(const float* m, int64_t pointStep, int64_t channels, const float* bias, float* const* at) {
   for (int64_t c = 0; c < channels; c += kLanes) {
@@ -267,7 +278,7 @@ size_t Winograd::forwardBytes() const {
 
 size_t Winograd::weightBytes() const {
   const int64_t chunk = apart(chunkTiles() * in) + apart(chunkTiles() * out), rooms = parts() > 1 ? omp_get_max_threads() : 1;
-  return sizeof(float) * static_cast<size_t>(kPoints * (parts() * apart(in * out) + rooms * chunk) + in + out);
+  return sizeof(float) * static_cast<size_t>(kPoints * (parts() * apart(in * out) + rooms * chunk) + std::max(in, out));
 }
 
 void Winograd::forward(const float* x, const float* w, const float* bias, float* y, char* scratch) const {
@@ -312,41 +323,32 @@ void Winograd::multiply(const float* x, const float* u, const float* bias, float
   });
 }
 
-void Winograd::transform(const float* x, const float* y, int64_t first, int64_t count, const float* zeros, float* v,
-                         int64_t vStep, float* z, int64_t zStep) const {
-  transformInputs(*this, {x, height, width, in, zeros}, first, count, v, vStep);
-  const Images<const float> gradients{y, outHeight, outWidth, out, zeros};
-  for (int64_t t = 0; t < count; t++) {
-    const Tile tile(*this, first + t);
-    const float* at[kOut * kOut];
-    gradients.locate(tile.n, tile.y, tile.x, kOut, at);
-    transformGradient(at, out, z + t * out, zStep);
-  }
-}
-
-// sums[in][out] (+)= vᵀ z at one point.
-void Winograd::addProducts(const float* v, const float* z, int64_t count, bool isFirst, float* sums) const {
-  const auto wide = isFirst ? productRows<kWide, false> : productRows<kWide, true>;
-  const auto narrow = isFirst ? productRows<1, false> : productRows<1, true>;
-  int64_t o = 0;
-  for (; o + kPanel <= out; o += kPanel) wide(in, v, 1, in, z + o, out, count, sums + o, out);
-  if (o < out) narrow(in, v, 1, in, z + o, out, count, sums + o, out);
-}
-
 void Winograd::weights(const float* x, const float* y, float* w, char* scratch) const {
   const int64_t chunk = chunkTiles(), all = tiles(), parts = this->parts(), threads = omp_get_max_threads();
   const int64_t sumStep = apart(in * out), vStep = apart(chunk * in), zStep = apart(chunk * out);
   float* sums = reinterpret_cast<float*>(scratch);  // [part][point][in][out]
   float* rooms = sums + parts * kPoints * sumStep;
   float* zeros = rooms + (parts > 1 ? threads : 1) * kPoints * (vStep + zStep);
-  std::fill_n(zeros, in + out, 0.0f);
+  std::fill_n(zeros, std::max(in, out), 0.0f);
+  const auto transform = [&](int64_t first, int64_t count, float* v, float* z) {
+    transformInputs(*this, {x, height, width, in, zeros}, first, count, v, vStep);
+    transformGradients(*this, {y, outHeight, outWidth, out, zeros}, first, count, z, zStep);
+  };
+  // [in][out] (+)= vᵀ z at one point
+  const auto addProducts = [&](const float* v, const float* z, int64_t count, bool isFirst, float* to) {
+    const auto wide = isFirst ? productRows<kWide, false> : productRows<kWide, true>;
+    const auto narrow = isFirst ? productRows<1, false> : productRows<1, true>;
+    int64_t o = 0;
+    for (; o + kPanel <= out; o += kPanel) wide(in, v, 1, in, z + o, out, count, to + o, out);
+    if (o < out) narrow(in, v, 1, in, z + o, out, count, to + o, out);
+  };
   if (parts > 1) {  // what one core writes no other reads, but for the sums
     share(parts, threads, work(), [&](int64_t part, int lane) {
       float *v = rooms + lane * kPoints * (vStep + zStep), *z = v + kPoints * vStep;
       const int64_t begin = all * part / parts, end = all * (part + 1) / parts;
       for (int64_t first = begin; first < end; first += chunk) {
         const int64_t count = std::min(chunk, end - first);
-        transform(x, y, first, count, zeros, v, vStep, z, zStep);
+        transform(first, count, v, z);
         for (int k = 0; k < kPoints; k++) {
           addProducts(v + k * vStep, z + k * zStep, count, first == begin, sums + (part * kPoints + k) * sumStep);
         }
@@ -357,7 +359,7 @@ void Winograd::weights(const float* x, const float* y, float* w, char* scratch) 
     for (int64_t first = 0; first < all; first += chunk) {
       const int64_t count = std::min(chunk, all - first);
       parallelFor(count, count * (in + out) * 100, [&](int64_t begin, int64_t end) {
-        transform(x, y, first + begin, end - begin, zeros, v + begin * in, vStep, z + begin * out, zStep);
+        transform(first + begin, end - begin, v + begin * in, z + begin * out);
       });
       share(kPoints, threads, work(), [&](int64_t k, int) {
         addProducts(v + k * vStep, z + k * zStep, count, first == 0, sums + k * sumStep);

@@ -37,10 +37,6 @@ struct Winograd {
   // For the gradient for the weights: parts of the tiles that have sums of their own, or 1 where threads share the points.
   // The same for the same sizes, whatever the threads.
   int64_t parts() const;
-  // Transforms of x and of the gradients, some tiles at a time, and the products that add them to `sums`.
-  void transform(const float* x, const float* y, int64_t first, int64_t count, const float* zeros, float* v,
-                 int64_t vStep, float* z, int64_t zStep) const;
-  void addProducts(const float* v, const float* z, int64_t count, bool isFirst, float* sums) const;
   void multiply(const float* x, const float* u, const float* bias, float* y, char* scratch) const;
 };
 

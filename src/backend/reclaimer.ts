@@ -87,7 +87,10 @@ export class Reclaimer {
     this._cost = this._end - start;
     const young = this._young;
     const found = this.found();
-    if (2 * total(found) < young) this._budget = Math.min(2 * this._budget, GREATEST_BUDGET);
+    if (2 * total(found) < young) {
+      this._goodOnes = 0;
+      this._budget = Math.min(2 * this._budget, GREATEST_BUDGET);
+    }
     this._begin();
     return found;
   }
