@@ -10,9 +10,19 @@ export function sizeOf(shape: Shape): number {
   return size;
 }
 
+/**
+ * As `sizes.map`, made from a copy: V8 keeps two kinds of arrays apart, those that were filled from the start and those
+ * that were not (of `new Array(n)`, and of `map` once it is compiled), and code that meets both is compiled anew.
+ */
+export function mapSizes(sizes: readonly number[], to: (size: number, i: number) => number): number[] {
+  const result = sizes.slice();
+  for (let i = 0; i < result.length; i++) result[i] = to(sizes[i], i);
+  return result;
+}
+
 /** Row-major strides, in elements. */
 export function contiguousStrides(shape: Shape): number[] {
-  const strides = new Array<number>(shape.length);
+  const strides = shape.slice();
   let step = 1;
   for (let i = shape.length - 1; i >= 0; i--) {
     strides[i] = step;
@@ -29,7 +39,7 @@ export function channelsLastStrides(shape: Shape): number[] {
 
 /** Dense strides that lay the axes out in `order`, outermost first. */
 export function stridesInOrder(shape: Shape, order: readonly number[]): number[] {
-  const strides = new Array<number>(shape.length);
+  const strides = shape.slice();
   let step = 1;
   for (let i = order.length - 1; i >= 0; i--) {
     strides[order[i]] = step;
@@ -88,7 +98,7 @@ export function broadcastShapes(operation: string, shapes: readonly Shape[]): Sh
 export function broadcastStrides(shape: Shape, strides: readonly number[], target: Shape): readonly number[] {
   if (sameShape(shape, target)) return strides;
   const lead = target.length - shape.length;
-  return target.map((size, i) => (i < lead || (shape[i - lead] === 1 && size !== 1) ? 0 : strides[i - lead]));
+  return mapSizes(target, (size, i) => (i < lead || (shape[i - lead] === 1 && size !== 1) ? 0 : strides[i - lead]));
 }
 
 /**
@@ -133,7 +143,7 @@ export function checkShape(operation: string, shape: Shape): void {
 
 function broadcastPair(operation: string, a: Shape, b: Shape): Shape {
   const rank = Math.max(a.length, b.length);
-  const result = new Array<number>(rank);
+  const result = (a.length === rank ? a : b).slice();
   for (let i = 0; i < rank; i++) {
     const m = a[a.length - rank + i] ?? 1;
     const n = b[b.length - rank + i] ?? 1;

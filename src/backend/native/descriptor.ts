@@ -39,8 +39,17 @@ export class Descriptor {
     this._numbers[this._length++] = value;
   }
 
-  addAll(values: readonly number[]): void {
-    for (let i = 0; i < values.length; i++) this._numbers[this._length++] = values[i];
+  /** Whole numbers: shapes, strides, codes. Never fractions: see {@link addNumbers}. */
+  addSizes(sizes: readonly number[]): void {
+    for (let i = 0; i < sizes.length; i++) this._numbers[this._length++] = sizes[i];
+  }
+
+  /**
+   * Numbers of any kind. A loop apart from {@link addSizes}: where one loop reads arrays of small integers and arrays of
+   * doubles, V8 turns the former into the latter, and all code that reads shapes would be compiled anew.
+   */
+  addNumbers(numbers: readonly number[]): void {
+    for (let i = 0; i < numbers.length; i++) this._numbers[this._length++] = numbers[i];
   }
 
   addView({ storage, shape, strides, offset, dtype }: View): void {

@@ -6,9 +6,9 @@ import type { NativeBackend } from "./nativeBackend.ts";
 export function nativeImageKernels({ addon, descriptor }: NativeBackend): Partial<FastKernels> {
   const start = (numbers: number, views: number): void => descriptor.start(numbers + 16, views);
   const addWindows = ({ stride, dilation, before }: Windows): void => {
-    descriptor.addAll(stride);
-    descriptor.addAll(dilation);
-    descriptor.addAll(before);
+    descriptor.addSizes(stride);
+    descriptor.addSizes(dilation);
+    descriptor.addSizes(before);
   };
   const addFlag = (flag: boolean): void => descriptor.add(flag ? 1 : 0);
   const addOptional = (view: View | undefined): void => {
@@ -47,7 +47,7 @@ export function nativeImageKernels({ addon, descriptor }: NativeBackend): Partia
     maxPool(x, kernel, windows, out, indices) {
       start(0, 3);
       descriptor.addViews([x, out, indices]);
-      descriptor.addAll(kernel);
+      descriptor.addSizes(kernel);
       addWindows(windows);
       addon.maxPool(x, out, indices);
     },
@@ -55,7 +55,7 @@ export function nativeImageKernels({ addon, descriptor }: NativeBackend): Partia
     maxPoolBackward(gradient, indices, kernel, windows, out) {
       start(0, 3);
       descriptor.addViews([gradient, indices, out]);
-      descriptor.addAll(kernel);
+      descriptor.addSizes(kernel);
       addWindows(windows);
       addon.maxPoolBackward(gradient, indices, out);
     },
@@ -63,18 +63,18 @@ export function nativeImageKernels({ addon, descriptor }: NativeBackend): Partia
     averagePool(x, kernel, windows, scales, out) {
       start(countOf(scales), 2);
       descriptor.addViews([x, out]);
-      descriptor.addAll(kernel);
+      descriptor.addSizes(kernel);
       addWindows(windows);
-      for (const values of scales) descriptor.addAll(values);
+      for (const values of scales) descriptor.addNumbers(values);
       addon.averagePool(x, out);
     },
 
     averagePoolBackward(gradient, kernel, windows, scales, out) {
       start(countOf(scales), 2);
       descriptor.addViews([gradient, out]);
-      descriptor.addAll(kernel);
+      descriptor.addSizes(kernel);
       addWindows(windows);
-      for (const values of scales) descriptor.addAll(values);
+      for (const values of scales) descriptor.addNumbers(values);
       addon.averagePoolBackward(gradient, out);
     },
 

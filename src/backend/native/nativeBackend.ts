@@ -113,7 +113,7 @@ export class NativeBackend implements Backend {
     this._start(kernel, inputs.length + 2, reduceCodes[kind], scalars);
     descriptor.addViews(inputs);
     descriptor.addView(out);
-    descriptor.addAll(shape);
+    descriptor.addSizes(shape);
     this.addon.reduce(inputs, out);
   }
 
@@ -162,7 +162,7 @@ export class NativeBackend implements Backend {
     }
     const { descriptor } = this;
     descriptor.start(6, 1);
-    descriptor.addAll([drawCodes[kind], key.seed, key.stream, key.counter, low, high]);
+    descriptor.addNumbers([drawCodes[kind], key.seed, key.stream, key.counter, low, high]);
     descriptor.addView(out);
     this.addon.random(out);
   }

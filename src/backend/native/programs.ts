@@ -29,9 +29,9 @@ export class Programs {
   private _compile(kernel: Kernel): number {
     const { code, results } = kernel;
     this._descriptor.start(4 + 5 * code.length + results.length, 0);
-    this._descriptor.addAll([kernel.inputCount, kernel.scalarCount, results.length, code.length]);
-    for (const instruction of code) this._descriptor.addAll(encode(instruction));
-    this._descriptor.addAll(results);
+    this._descriptor.addSizes([kernel.inputCount, kernel.scalarCount, results.length, code.length]);
+    for (const instruction of code) this._descriptor.addNumbers(encode(instruction));
+    this._descriptor.addSizes(results);
     return this._addon.compile();
   }
 }

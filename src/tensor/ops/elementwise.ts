@@ -7,6 +7,7 @@ import {
   contiguousStrides,
   isContiguous,
   isDense,
+  mapSizes,
   type Shape,
   sameShape,
   stridesInOrder,
@@ -247,7 +248,7 @@ function reduceTo(
   numbers: readonly number[],
 ): Tensor {
   const lead = full.rank - shape.length;
-  const kept = full.shape.map((_, i) => (i < lead ? 1 : shape[i - lead]));
+  const kept = mapSizes(full.shape, (_, i) => (i < lead ? 1 : shape[i - lead]));
   const out = full._empty(kept, dtype, contiguousStrides(kept));
   full.storage.backend.reduce("sum", kernel, views, full.shape, out, numbers);
   return out._wrap(out.storage, shape, contiguousStrides(shape), 0, dtype);

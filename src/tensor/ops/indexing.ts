@@ -1,7 +1,6 @@
 import { DTypeError, IndexError, ShapeError } from "../../backend/errors.ts";
 import { input, Kernel } from "../../backend/expr.ts";
-import type { Shape } from "../../backend/shape.ts";
-import { sameShape } from "../../backend/shape.ts";
+import { mapSizes, type Shape, sameShape } from "../../backend/shape.ts";
 import { apply } from "../apply.ts";
 import type { Tensor } from "../tensor.ts";
 import type { Op } from "./op.ts";
@@ -86,8 +85,8 @@ export const sortOp: Op<{ axis: number; descending: boolean }> = {
 export function indexSelect(name: string, x: Tensor, axis: number, index: Tensor): Tensor {
   if (index.rank !== 1) throw new ShapeError(name, `the index must have one axis, got [${index.shape}].`);
   if (x.rank === 0) throw new IndexError(name, "a single number has no axis to select from.");
-  const shape = x.shape.map((size, i) => (i === axis ? index.shape[0] : size));
-  const strides = shape.map((_, i) => (i === axis ? index.strides[0] : 0)); // whole rows
+  const shape = mapSizes(x.shape, (size, i) => (i === axis ? index.shape[0] : size));
+  const strides = mapSizes(shape, (_, i) => (i === axis ? index.strides[0] : 0)); // whole rows
   const rows = index._wrap(index.storage, shape, strides, index.offset, index.dtype);
   return apply(gatherOp, [x, rows], { name, axis });
 }
@@ -110,6 +109,6 @@ function requireAlike(operation: string, shape: Shape, index: Shape, axis: numbe
 
 /** The corner of x an index of smaller shape speaks of. */
 function crop(x: Tensor, index: Shape, axis: number): Tensor {
-  const shape = x.shape.map((size, i) => (i === axis ? size : index[i]));
+  const shape = mapSizes(x.shape, (size, i) => (i === axis ? size : index[i]));
   return sameShape(shape, x.shape) ? x : x._wrap(x.storage, shape, x.strides, x.offset, x.dtype);
 }

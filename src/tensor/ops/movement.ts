@@ -1,7 +1,7 @@
 import type { DType } from "../../backend/dtype.ts";
 import { ArgumentError, IndexError, ShapeError } from "../../backend/errors.ts";
 import { input, Kernel } from "../../backend/expr.ts";
-import { broadcastStrides, contiguousStrides, type Shape, sameShape } from "../../backend/shape.ts";
+import { broadcastStrides, contiguousStrides, mapSizes, type Shape, sameShape } from "../../backend/shape.ts";
 import { apply, applyView } from "../apply.ts";
 import type { Tensor } from "../tensor.ts";
 import type { Op, ViewOp } from "./op.ts";
@@ -18,12 +18,12 @@ export const viewOp: ViewOp<{ shape: Shape; strides: readonly number[] }> = {
 export const permuteOp: ViewOp<{ order: readonly number[] }> = {
   name: "permute",
   view: (x, { order }) => ({
-    shape: order.map((axis) => x.shape[axis]),
-    strides: order.map((axis) => x.strides[axis]),
+    shape: mapSizes(order, (axis) => x.shape[axis]),
+    strides: mapSizes(order, (axis) => x.strides[axis]),
     offset: x.offset,
   }),
   backward(gradient, _, { order }) {
-    const inverse = new Array<number>(order.length);
+    const inverse = order.slice();
     order.forEach((axis, i) => {
       inverse[axis] = i;
     });
@@ -40,8 +40,8 @@ export const expandOp: ViewOp<{ shape: Shape }> = {
 export const sliceOp: ViewOp<{ axis: number; start: number; length: number; step: number }> = {
   name: "slice",
   view: (x, { axis, start, length, step }) => ({
-    shape: x.shape.map((size, i) => (i === axis ? length : size)),
-    strides: x.strides.map((stride, i) => (i === axis ? stride * step : stride)),
+    shape: mapSizes(x.shape, (size, i) => (i === axis ? length : size)),
+    strides: mapSizes(x.strides, (stride, i) => (i === axis ? stride * step : stride)),
     offset: length === 0 ? x.offset : x.offset + start * x.strides[axis],
   }),
   backward: (gradient, inputShape, { axis, start, length, step }) =>
@@ -90,7 +90,7 @@ export const catOp: Op<{ axis: number }> = {
       }
     }
     const total = inputs.reduce((sum, x) => sum + x.shape[axis], 0);
-    return [{ shape: first.shape.map((size, i) => (i === axis ? total : size)), dtype: first.dtype }];
+    return [{ shape: mapSizes(first.shape, (size, i) => (i === axis ? total : size)), dtype: first.dtype }];
   },
   forward(backend, inputs, [out], { axis }) {
     let start = 0;
@@ -115,7 +115,7 @@ export const catOp: Op<{ axis: number }> = {
 export const padOp: Op<{ before: readonly number[]; after: readonly number[]; value: number }> = {
   name: "pad",
   saves: "nothing",
-  infer: ([x], { before, after }) => [{ shape: x.shape.map((size, i) => size + before[i] + after[i]), dtype: x.dtype }],
+  infer: ([x], { before, after }) => [{ shape: mapSizes(x.shape, (size, i) => size + before[i] + after[i]), dtype: x.dtype }],
   forward(backend, [x], [out], { before, value }) {
     out._fill(value);
     const offset = out.strides.reduce((sum, stride, i) => sum + stride * before[i], 0);
@@ -136,14 +136,14 @@ export function inferShape(operation: string, x: Tensor, sizes: Shape): Shape {
   if (wrong || holes > 1 || (holes === 1 ? !filled : known !== count)) {
     throw new ShapeError(operation, `[${x.shape}] (${count} elements) cannot become [${sizes}] (${known} elements).`);
   }
-  return holes === 0 ? sizes : sizes.map((size) => (size === -1 ? count / known : size));
+  return holes === 0 ? sizes : mapSizes(sizes, (size) => (size === -1 ? count / known : size));
 }
 
 /** Strides under which `shape` reads the elements of x in the same order without a copy, if there are any. */
 export function viewStrides(x: Tensor, shape: Shape): number[] | undefined {
   if (x.isContiguous() || x.numel() === 0) return contiguousStrides(shape);
   // Walk both shapes from the right in blocks of equal size; inside a block the old strides must be row-major.
-  const strides = new Array<number>(shape.length);
+  const strides = shape.slice();
   let [i, j] = [x.rank - 1, shape.length - 1];
   while (i >= 0 || j >= 0) {
     if (j >= 0 && shape[j] === 1) {
@@ -193,7 +193,7 @@ export function sliceBounds(size: number, start: number, end: number, step: numb
 /** The shape `expand` leads to; -1 keeps a size. */
 export function expandedShape(x: Tensor, sizes: Shape): Shape {
   const lead = sizes.length - x.rank;
-  const shape = sizes.map((size, i) => (size === -1 && i >= lead ? x.shape[i - lead] : size));
+  const shape = mapSizes(sizes, (size, i) => (size === -1 && i >= lead ? x.shape[i - lead] : size));
   const fits = lead >= 0 && x.shape.every((size, i) => size === shape[i + lead] || size === 1);
   if (!fits || shape.some((size) => !Number.isInteger(size) || size < 0)) {
     throw new ShapeError("expand", `[${x.shape}] cannot be stretched to [${sizes}]; only axes of size 1 stretch.`);

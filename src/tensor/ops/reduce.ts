@@ -2,7 +2,7 @@ import type { Backend } from "../../backend/backend.ts";
 import { dtypes } from "../../backend/dtype.ts";
 import { ShapeError } from "../../backend/errors.ts";
 import { call, type Expr, type ExprLike, input, Kernel } from "../../backend/expr.ts";
-import { broadcastShapes, contiguousStrides, type Shape, sizeOf } from "../../backend/shape.ts";
+import { broadcastShapes, contiguousStrides, mapSizes, type Shape, sizeOf } from "../../backend/shape.ts";
 import { apply } from "../apply.ts";
 import { isGradEnabled } from "../autograd/mode.ts";
 import type { Tensor } from "../tensor.ts";
@@ -210,7 +210,7 @@ function square(x: Expr): Expr {
 }
 
 function keptShape(shape: Shape, axes: readonly number[]): Shape {
-  return shape.map((size, i) => (axes.includes(i) ? 1 : size));
+  return mapSizes(shape, (size, i) => (axes.includes(i) ? 1 : size));
 }
 
 function keptView(out: Tensor, full: Shape, axes: readonly number[]): Tensor {
