@@ -115,7 +115,9 @@ export const catOp: Op<{ axis: number }> = {
 export const padOp: Op<{ before: readonly number[]; after: readonly number[]; value: number }> = {
   name: "pad",
   saves: "nothing",
-  infer: ([x], { before, after }) => [{ shape: mapSizes(x.shape, (size, i) => size + before[i] + after[i]), dtype: x.dtype }],
+  infer: ([x], { before, after }) => [
+    { shape: mapSizes(x.shape, (size, i) => size + before[i] + after[i]), dtype: x.dtype },
+  ],
   forward(backend, [x], [out], { before, value }) {
     out._fill(value);
     const offset = out.strides.reduce((sum, stride, i) => sum + stride * before[i], 0);
