@@ -1,5 +1,5 @@
 import { DTypeError, ShapeError } from "../backend/errors.ts";
-import { sameShape } from "../backend/shape.ts";
+import { mapSizes, sameShape } from "../backend/shape.ts";
 import { apply } from "../tensor/apply.ts";
 import { requireFloat } from "../tensor/ops/elementwise.ts";
 import { gatherOp } from "../tensor/ops/indexing.ts";
@@ -111,7 +111,7 @@ function softCrossEntropy(logits: Tensor, targets: Tensor, options: CrossEntropy
   const smooth = labelSmoothing === 0 ? targets : targets.mul(1 - labelSmoothing).add(labelSmoothing / classes);
   const logp = logits.logSoftmax(1);
   const weighted =
-    weight === undefined ? logp : logp.mul(weight.reshape(logits.shape.map((_, i) => (i === 1 ? classes : 1))));
+    weight === undefined ? logp : logp.mul(weight.reshape(mapSizes(logits.shape, (_, i) => (i === 1 ? classes : 1))));
   return reduceLosses(weighted.mul(smooth).sum(1).neg(), reduction);
 }
 

@@ -1,4 +1,5 @@
 import { ShapeError } from "../backend/errors.ts";
+import { mapSizes } from "../backend/shape.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { checkProbability } from "./arguments.ts";
 import { dropout } from "./functional.ts";
@@ -41,7 +42,11 @@ abstract class ChannelDropout extends Dropout {
         `input [${x.shape}] has ${x.rank} axes; it must have ${this._rank}: [n, c, …].`,
       );
     }
-    return dropout(x, { p: this.p, training: this.training, shape: x.shape.map((size, i) => (i < 2 ? size : 1)) });
+    return dropout(x, {
+      p: this.p,
+      training: this.training,
+      shape: mapSizes(x.shape, (size, i) => (i < 2 ? size : 1)),
+    });
   }
 }
 

@@ -1,5 +1,5 @@
 import { ArgumentError, DTypeError, ShapeError } from "../backend/errors.ts";
-import { sameShape } from "../backend/shape.ts";
+import { mapSizes, sameShape } from "../backend/shape.ts";
 import { apply } from "./apply.ts";
 import { convDataOp, convOp, type ConvOptions as Geometry } from "./ops/conv.ts";
 import { requireFloat } from "./ops/elementwise.ts";
@@ -140,7 +140,7 @@ function convolve(
   const { before, after } =
     padding === "same" ? samePadding(operation, kernel, steps, spacing) : paddingOf(operation, padding, axes);
   const size = images.shape.slice(2);
-  const places = size.map((n, i) => placesAlong(n, kernel[i], steps[i], before[i] + after[i], spacing[i]));
+  const places = mapSizes(size, (n, i) => placesAlong(n, kernel[i], steps[i], before[i] + after[i], spacing[i]));
   if (places.some((n) => n < 1)) {
     throw new ShapeError(
       operation,
@@ -178,7 +178,8 @@ function transposedConvolve(
   }
   const { before, after } = paddingOf(operation, padding, axes);
   const places = images.shape.slice(2);
-  const size = places.map(
+  const size = mapSizes(
+    places,
     (n, i) => (n - 1) * steps[i] - before[i] - after[i] + spacing[i] * (kernel[i] - 1) + extra[i] + 1,
   );
   if (size.some((n) => n < 1) || places.includes(0)) {

@@ -1,5 +1,5 @@
 import { ArgumentError, DTypeError, ShapeError } from "../backend/errors.ts";
-import { type Shape, sameShape, sizeOf } from "../backend/shape.ts";
+import { mapSizes, type Shape, sameShape, sizeOf } from "../backend/shape.ts";
 import { apply } from "./apply.ts";
 import { noGrad } from "./autograd/mode.ts";
 import { requireFloat } from "./ops/elementwise.ts";
@@ -51,7 +51,7 @@ export function batchNorm(x: Tensor, options: BatchNormOptions = {}): Tensor {
   requireFloat("batchNorm", x);
   if (x.rank < 2) throw new ShapeError("batchNorm", `input [${x.shape}] must be [n, c, …] with at least 2 axes.`);
   const channels = x.shape[1];
-  const affine = x.shape.map((_, i) => (i === 1 ? channels : 1));
+  const affine = mapSizes(x.shape, (_, i) => (i === 1 ? channels : 1));
   const running = runningOf("batchNorm", options, channels);
   checkAffine("batchNorm", x, [channels], weight, bias);
   const images = x.rank > 2 ? inImageFormat(x) : x;
@@ -148,7 +148,7 @@ export function instanceNorm(x: Tensor, options: RunningNormOptions = {}): Tenso
   requireFloat("instanceNorm", x);
   if (x.rank < 3) throw new ShapeError("instanceNorm", `input [${x.shape}] must be [n, c, …] with at least 3 axes.`);
   const [n, channels, ...spatial] = x.shape;
-  const affine = x.shape.map((_, i) => (i === 1 ? channels : 1));
+  const affine = mapSizes(x.shape, (_, i) => (i === 1 ? channels : 1));
   const running = runningOf("instanceNorm", options, channels);
   checkAffine("instanceNorm", x, [channels], weight, bias);
   if (!training) {

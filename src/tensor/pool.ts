@@ -1,4 +1,5 @@
 import { ArgumentError, ShapeError } from "../backend/errors.ts";
+import { mapSizes } from "../backend/shape.ts";
 import { apply } from "./apply.ts";
 import { requireFloat } from "./ops/elementwise.ts";
 import { inImageFormat } from "./ops/imageFormat.ts";
@@ -159,7 +160,7 @@ function geometryOf(
     );
   }
   const size = images.shape.slice(2);
-  const places = size.map((n, i) => {
+  const places = mapSizes(size, (n, i) => {
     const total = before[i] + after[i];
     const whole = placesAlong(n, kernel[i], steps[i], total, spacing[i]);
     if (!ceilMode) return whole;

@@ -5,6 +5,7 @@ import {
   channelsLastStrides,
   contiguousStrides,
   isContiguous,
+  mapSizes,
   normalizeAxes,
   normalizeAxis,
   type Shape,
@@ -72,7 +73,7 @@ export abstract class MovementMethods extends ReduceMethods {
   unflatten(this: Tensor, axis: number, sizes: Shape): Tensor {
     const one = normalizeAxis("unflatten", axis, this.rank);
     const known = sizes.reduce((product, size) => (size === -1 ? product : product * size), 1);
-    const filled = sizes.map((size) => (size === -1 ? this.shape[one] / known : size));
+    const filled = mapSizes(sizes, (size) => (size === -1 ? this.shape[one] / known : size));
     return this.reshape([...this.shape.slice(0, one), ...filled, ...this.shape.slice(one + 1)]);
   }
 
@@ -137,7 +138,7 @@ export abstract class MovementMethods extends ReduceMethods {
     const stretched = shape.flatMap((size, i) => [times[i], size]); // → [n, a, m, b]
     return this.reshape(pairs)
       .expand(stretched)
-      .reshape(shape.map((size, i) => size * times[i]));
+      .reshape(mapSizes(shape, (size, i) => size * times[i]));
   }
 
   /**
@@ -255,7 +256,7 @@ export abstract class MovementMethods extends ReduceMethods {
       throw new ArgumentError("pad", `[${sizes}] must be pairs of whole numbers, for at most ${this.rank} axes.`);
     }
     const side = (which: number): number[] =>
-      this.shape.map((_, axis) => sizes[2 * (this.rank - 1 - axis) + which] ?? 0);
+      mapSizes(this.shape, (_, axis) => sizes[2 * (this.rank - 1 - axis) + which] ?? 0);
     const [before, after] = [side(0), side(1)];
     if (this.shape.some((size, i) => size + before[i] + after[i] < 0)) {
       throw new ShapeError("pad", `[${sizes}] cuts off more than there is of [${this.shape}].`);

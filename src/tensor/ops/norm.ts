@@ -1,5 +1,5 @@
 import { call, constant, input, Kernel, scalar } from "../../backend/expr.ts";
-import { channelsLastStrides, contiguousStrides, isDense, type Shape, sizeOf } from "../../backend/shape.ts";
+import { channelsLastStrides, contiguousStrides, isDense, mapSizes, type Shape, sizeOf } from "../../backend/shape.ts";
 import { isGradEnabled } from "../autograd/mode.ts";
 import type { Tensor } from "../tensor.ts";
 import { add, mul, sub } from "./derivative.ts";
@@ -93,7 +93,7 @@ export const normOp: Op<NormOptions> = {
 export function statistics(x: Tensor, options: NormOptions): { mean: Tensor; variance: Tensor } {
   const { shape, axes } = options;
   const { backend } = x.storage;
-  const kept = shape.map((size, i) => (axes.includes(i) ? 1 : size));
+  const kept = mapSizes(shape, (size, i) => (axes.includes(i) ? 1 : size));
   const dtype = x.dtype === "float64" ? "float64" : "float32";
   const [m, v] = [x._empty(kept, dtype), x._empty(kept, dtype)];
   if (fastStatistics(x, m, v, options)) return { mean: m, variance: v };
@@ -143,7 +143,7 @@ function one(like: Tensor): Tensor {
 
 /** weight/√(variance + ε), of the shape both broadcast to. */
 function scaleFor(v: Tensor, weight: Tensor | undefined, { affine, epsilon }: NormOptions): Tensor {
-  const shape = v.shape.map((size, i) => Math.max(size, weight === undefined ? 1 : affine[i]));
+  const shape = mapSizes(v.shape, (size, i) => Math.max(size, weight === undefined ? 1 : affine[i]));
   const scale = v._empty(shape, v.dtype);
   v.storage.backend.map(scaleOf, [v, weight === undefined ? one(v) : seen(weight, affine)], [scale], [epsilon]);
   return scale;
