@@ -44,9 +44,9 @@ FinishRow finisher(const Epilogue& e) {
 bool turnsRound(int64_t m, int64_t n) { return m * n <= 1 << 18 && fill(n) < 0.9 * fill(m); }
 
 dnnl_status_t part(const Matrix& a, const Matrix& b, int64_t m, int64_t n, int64_t k, const Epilogue& epilogue, float* out,
-                   int64_t lead) {
+                   int64_t lead, bool turns) {
   const FinishRow finish = finisher(epilogue);
-  if (!turnsRound(m, n)) {
+  if (!turns) {
     const dnnl_status_t status = sgemm(a, b, m, n, k, out, lead);
     if (epilogue.bias == nullptr && !epilogue.relu) return status;
     for (int64_t i = 0; i < m; i++) finish(out + i * lead, 1, n, epilogue.bias, out + i * lead);
@@ -66,20 +66,23 @@ Matrix columnsFrom(const Matrix& x, int64_t column) {
   return {x.data + (x.transposed ? column * x.lead : column), x.transposed, x.lead};
 }
 
-// How a product is cut: along its longer side. Of a gradient for weights, where a comes transposed, always by rows: those
-// are cut alike in all that is done to weights, so that each core finds its own in its cache. One part a thread, since
-// each rearranges the other factor for itself; one thread cuts as two do, for the same bits.
+// How a product is cut: along its longer side. But what has to do with weights is cut as these are, by the rows of their
+// matrix, so that each core finds its own in its cache and none reads what the other has just written: of the gradient
+// for them, where a comes transposed, the rows; of the product with them, where b does, the columns, unless there is much
+// more of a than of them. One part a thread, since each rearranges the other factor for itself; one thread cuts as two
+// do, for the same bits.
 struct Cut {
   int64_t parts, step;
   bool rows;
 };
 
-Cut cutOf(bool isTransposed, int64_t m, int64_t n, int64_t k, int threads) {
-  const bool rows = m >= n || (isTransposed && m >= 2 * kLanes);
+Cut cutOf(bool isTransposedA, bool isTransposedB, int64_t m, int64_t n, int64_t k, int threads) {
+  const bool byWeights = !isTransposedA && isTransposedB && n >= 2 * kLanes && m <= 2 * n;
+  const bool rows = !byWeights && (m >= n || (isTransposedA && m >= 2 * kLanes));
   const int64_t size = rows ? m : n;
   const int64_t wanted = std::min<int64_t>(std::max(threads, 2), int64_t(2.0 * m * n * k / kPartWork + 0.25));
   if (wanted < 2 || size < 2 * kLanes) return {1, size, rows};
-  const int64_t whole = rows && !turnsRound(m / wanted, n) ? 1 : kLanes;  // registers
+  const int64_t whole = byWeights || (rows && !turnsRound(m / wanted, n)) ? 1 : kLanes;  // registers
   const int64_t step = ((size + wanted - 1) / wanted + whole - 1) / whole * whole;
   return {(size + step - 1) / step, step, rows};
 }
@@ -100,14 +103,15 @@ dnnl_status_t product(const Matrix& a, const Matrix& b, int64_t m, int64_t n, in
     });
     return status;
   }
-  const Cut cut = cutOf(a.transposed, m, n, k, threads);
+  const Cut cut = cutOf(a.transposed, b.transposed, m, n, k, threads);
   std::atomic<dnnl_status_t> status{dnnl_success};
   const OneThread one;  // for oneDNN
   share(cut.parts, threads, int64_t(work / kOperationsPerElement), [&](int64_t i, int) {
     const int64_t first = i * cut.step, size = std::min(cut.step, (cut.rows ? m : n) - first);
     const Epilogue own{epilogue.bias == nullptr || cut.rows ? epilogue.bias : epilogue.bias + first, epilogue.relu};
-    const dnnl_status_t mine = cut.rows ? part(rowsFrom(a, first), b, size, n, k, own, out + first * lead, lead)
-                                        : part(a, columnsFrom(b, first), m, size, k, own, out + first, lead);
+    const dnnl_status_t mine = cut.rows ? part(rowsFrom(a, first), b, size, n, k, own, out + first * lead, lead, turnsRound(size, n))
+                                        : part(a, columnsFrom(b, first), m, size, k, own, out + first, lead,
+                                               cut.parts == 1 && turnsRound(m, size));
     if (mine != dnnl_success) status = mine;
   });
   return status;
