@@ -48,6 +48,7 @@
         "src/addon.cc",
         "src/argReduce.cc",
         "src/block.cc",
+        "src/compiled.cc",
         "src/conv.cc",
         "src/evaluation.cc",
         "src/fewChannels.cc",

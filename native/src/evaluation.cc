@@ -1,5 +1,6 @@
 #include "evaluation.h"
 
+#include <algorithm>
 #include <cstdlib>
 #include <new>
 #include <type_traits>
@@ -50,6 +51,38 @@ void Evaluation<T>::prepare(const Program& program, const double* scalars) {
   chooseReadings();
   plan(scalars);
   chooseWritings();
+  compiled_ = isWhole() ? compiled() : nullptr;
+}
+
+// Whether machine code could do all of it: several steps over values that lie in memory as we compute them.
+template <class T>
+bool Evaluation<T>::isWhole() const {
+  if (!std::is_same_v<T, float> || outputs.empty() || gathers_ > 0 || steps_.size() < 2) return false;
+  return std::count(direct_.begin(), direct_.end(), 0) == 0;
+}
+
+// The steps as machine code, made when they have taken longer than that will.
+template <class T>
+const Compiled* Evaluation<T>::compiled() const {
+  constexpr int64_t kMuch = 1 << 20;
+  uint64_t streams = 0;
+  for (size_t input = 0; input < inputs.size(); input++) {
+    if (readings_[input] == Reading::InPlace) streams |= uint64_t(1) << input;
+  }
+  static_assert(kMaxViews <= 64);
+  Program::Compilation& made = program_->compilations[streams];
+  if (made.isTried) return made.code.get();
+  made.work += work();
+  if (made.work < kMuch) return nullptr;
+  made.isTried = true;
+  Plan plan;
+  plan.isStream.assign(program_->size(), 0);
+  plan.isStored.assign(program_->size(), 0);
+  for (int i : program_->inputAt) plan.isStream[i] = readings_[program_->code[i].index] == Reading::InPlace;
+  for (int position : program_->results) plan.isStored[position] = 1;
+  plan.steps.assign(steps_.begin(), steps_.end());
+  made.code = Compiled::make(plan);
+  return made.code.get();
 }
 
 template <class T>
@@ -116,7 +149,8 @@ void Evaluation<T>::plan(const double* scalars) {
             break;
           }
         }
-        const Step planned{loopFor<T>(step.index, kinds_[i] == Kind::Block ? mask : 0), i, a, b, c};
+        const Step planned{{false, static_cast<Op>(step.index), Fused::Add, i, a, b, c},
+                           loopFor<T>(step.index, kinds_[i] == Kind::Block ? mask : 0)};
         if (kinds_[i] == Kind::Block) {
           steps_.push_back(planned);
         } else if (kinds_[i] == Kind::Uniform) {
@@ -141,7 +175,7 @@ typename Evaluation<T>::Step Evaluation<T>::joinedStep(int position, int product
                         (kinds_[c] != Kind::Block ? 4u : 0u);
   Loop<T> loop = nullptr;
   if constexpr (std::is_same_v<T, float>) loop = fusedLoop(form, mask);
-  return {loop, position, a, b, c};
+  return {{true, static_cast<Op>(step.index), form, position, a, b, c}, loop};
 }
 
 // An output may be written by its call if it is packed, of our type, wanted once, and no later step still reads an
@@ -199,6 +233,12 @@ void BoxRunner<T>::run(const Box& box) {
   }
   for (const auto& step : e_.uniformSteps_) step.loop(where_[step.to], where_[step.a], where_[step.b], where_[step.c], 1);
   const int64_t n = box.elements(rank);
+  if constexpr (std::is_same_v<T, float>) {
+    if (e_.compiled_ != nullptr) {
+      e_.compiled_->run(where_, n);
+      return;  // every result is in its place
+    }
+  }
   for (const auto& step : e_.steps_) step.loop(where_[step.to], where_[step.a], where_[step.b], where_[step.c], n);
   if (!e_.outputs.empty()) store(box);
 }

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "block.h"
+#include "compiled.h"
 #include "ops.h"
 #include "program.h"
 
@@ -36,15 +37,16 @@ class Evaluation {
 
   enum class Kind : uint8_t { Constant, Uniform, Block };
   enum class Reading : uint8_t { InPlace, Uniform, Gather };
-  struct Step {
+  struct Step : PlanStep {
     Loop<T> loop;
-    int to, a, b, c;
   };
 
   Step joinedStep(int position, int product) const;
   void chooseReadings();
   void plan(const double* scalars);
   void chooseWritings();
+  bool isWhole() const;
+  const Compiled* compiled() const;
   bool swapsInPlace(int input) const;
 
   const Program* program_ = nullptr;
@@ -55,6 +57,7 @@ class Evaluation {
   std::vector<Step> steps_;
   std::vector<char> direct_;      // per output: whether its call writes in place
   int gathers_ = 0;
+  const Compiled* compiled_ = nullptr;  // the steps in one, if that pays
 };
 
 // Runs boxes of one evaluation on one thread.

@@ -1,8 +1,11 @@
 // A kernel's expressions as straight-line code whose values live in block registers.
 #pragma once
 
+#include <map>
+#include <memory>
 #include <vector>
 
+#include "compiled.h"
 #include "view.h"
 
 namespace kindling {
@@ -27,6 +30,14 @@ struct Program {
   std::vector<char> isJoined;  // per position, whether it is such a product
   int registerCount = 0;
   int callCount = 0;
+
+  // Its plans as machine code, by the inputs that are read element by element; made once they have been much used.
+  struct Compilation {
+    int64_t work = 0;
+    bool isTried = false;
+    std::unique_ptr<Compiled> code;
+  };
+  mutable std::map<uint64_t, Compilation> compilations;
 
   int size() const { return static_cast<int>(code.size()); }
 };

@@ -3,6 +3,7 @@ import { cpus } from "node:os";
 import { dirname, join } from "node:path";
 import { hashFiles } from "./hash.mjs";
 import { readStamp, root, run, writeStamp } from "./process.mjs";
+import { hasXbyak } from "./system.mjs";
 
 const log = "native/build.log";
 const folder = join(root, "native/build");
@@ -16,6 +17,7 @@ export function buildAddon(oneDnn, { say, again }) {
     node: `${process.version} ${process.versions.modules} ${process.arch}`,
     processor: processor(),
     oneDnn: `${oneDnn.prefix} ${oneDnn.version}`,
+    xbyak: hasXbyak(),
   };
   // A build that failed is kept as such, so that it is not tried at every start; `again` tries it.
   // The stamp goes with the folder: after a build by hand, with other flags perhaps, there is none.

@@ -19,6 +19,11 @@ export function findOneDnn() {
   return undefined;
 }
 
+/** Whether xbyak's headers are there, with which the addon turns expressions into machine code (x64 Linux); it does without. */
+export function hasXbyak() {
+  return existsSync("/usr/include/xbyak/xbyak.h");
+}
+
 /** Whether the Fashion-MNIST files that Debian and Ubuntu package are there. */
 export function hasFashionMnist() {
   return existsSync("/usr/share/datasets/fashion-mnist/train-images-idx3-ubyte.gz");

@@ -1,0 +1,274 @@
+#include "compiled.h"
+
+#if defined(__x86_64__) && defined(__linux__) && __has_include(<xbyak/xbyak.h>)
+
+#include <xbyak/xbyak.h>
+#include <xbyak/xbyak_util.h>
+
+#include <algorithm>
+#include <stdexcept>
+
+namespace kindling {
+
+namespace {
+
+using Xbyak::Reg64;
+using Xbyak::Zmm;
+
+constexpr size_t kMaxCode = 16384;
+constexpr int kVectors = 32;
+
+struct Unsupported {};
+
+bool isComparison(Op op) { return op == Op::Less || op == Op::LessEqual || op == Op::Equal; }
+
+// Positions a step reads.
+std::vector<int> readBy(const PlanStep& step) {
+  if (step.isFused || step.op == Op::Where) return {step.a, step.b, step.c};
+  return arityOf(static_cast<int>(step.op)) == 1 ? std::vector<int>{step.a} : std::vector<int>{step.a, step.b};
+}
+
+// fn(where, n): rdi, rsi. Uniform values and constants wait in vectors from the top, values of steps come from what is left.
+class Loop512 : public Compiled, private Xbyak::CodeGenerator {
+ public:
+  explicit Loop512(const Plan& plan) : Xbyak::CodeGenerator(kMaxCode, Xbyak::DontSetProtectRWE), plan_(plan) {
+    const size_t size = plan.isStream.size();
+    pointers_.assign(size, -1);
+    vectors_.assign(size, -1);
+    lastUse_.assign(size, -1);
+    findUses();
+    push(rbx);
+    push(r12);
+    push(r13);
+    push(r14);
+    push(r15);
+    loadPointers();
+    loadUniforms();
+    loop();
+    pop(r15);
+    pop(r14);
+    pop(r13);
+    pop(r12);
+    pop(rbx);
+    vzeroupper();
+    ret();
+    if (!setProtectModeRE(false)) throw Unsupported();
+    function_ = getCode<void (*)(float* const*, int64_t)>();
+  }
+
+  void run(float* const* where, int64_t n) const override { function_(where, n); }
+
+ private:
+  void findUses() {
+    std::vector<char> isMade(lastUse_.size(), 0);
+    for (size_t i = 0; i < plan_.steps.size(); i++) {
+      for (int position : readBy(plan_.steps[i])) {
+        lastUse_[position] = static_cast<int>(i);
+        const bool isUniform = !plan_.isStream[position] && !isMade[position];
+        if (isUniform && std::find(uniforms_.begin(), uniforms_.end(), position) == uniforms_.end()) {
+          uniforms_.push_back(position);
+        }
+      }
+      isMade[plan_.steps[i].to] = 1;
+    }
+  }
+
+  void loadPointers() {
+    const Reg64 registers[] = {rdx, r8, r9, r10, r11, rbx, r12, r13, r14, r15};
+    size_t taken = 0;
+    for (size_t position = 0; position < lastUse_.size(); position++) {
+      const bool isRead = plan_.isStream[position] && lastUse_[position] >= 0;
+      if (!isRead && !plan_.isStored[position]) continue;
+      if (taken == std::size(registers)) throw Unsupported();
+      const Reg64& pointer = registers[taken++];
+      mov(pointer, ptr[rdi + 8 * position]);
+      pointers_[position] = pointer.getIdx();
+    }
+  }
+
+  int fromTop() {
+    if (top_ <= 4) throw Unsupported();
+    return --top_;
+  }
+
+  int allOf(uint32_t bits) {
+    const int vector = fromTop();
+    mov(eax, bits);
+    vpbroadcastd(Zmm(vector), eax);
+    return vector;
+  }
+
+  void loadUniforms() {
+    for (int position : uniforms_) {
+      vectors_[position] = fromTop();
+      mov(rax, ptr[rdi + 8 * position]);
+      vbroadcastss(Zmm(vectors_[position]), ptr[rax]);
+    }
+    for (const PlanStep& step : plan_.steps) {
+      if (step.isFused) continue;
+      const Op op = step.op;
+      const bool wantsOne = isComparison(op) || op == Op::Reciprocal || op == Op::Rsqrt;
+      if (wantsOne && one_ < 0) one_ = allOf(0x3f800000);
+      if (op == Op::Where && zero_ < 0) zero_ = allOf(0);
+      if (op == Op::Neg && sign_ < 0) sign_ = allOf(0x80000000);
+      if (op == Op::Abs && magnitude_ < 0) magnitude_ = allOf(0x7fffffff);
+    }
+    for (int i = top_; i-- > 0;) free_.push_back(i);
+  }
+
+  void loop() {
+    Xbyak::Label next, rest, end;
+    mov(rcx, rsi);
+    and_(rcx, 15);
+    xor_(eax, eax);
+    and_(rsi, -16);
+    jz(rest, T_NEAR);
+    L(next);
+    body(false);
+    add(rax, 16);
+    cmp(rax, rsi);
+    jl(next, T_NEAR);
+    L(rest);
+    test(ecx, ecx);
+    jz(end, T_NEAR);
+    mov(esi, 1);
+    shl(esi, cl);
+    sub(esi, 1);
+    kmovw(k1, esi);
+    body(true);
+    L(end);
+  }
+
+  Xbyak::Address at(int position) { return ptr[Reg64(pointers_[position]) + rax * 4]; }
+
+  int take() {
+    if (free_.empty()) throw Unsupported();
+    const int vector = free_.back();
+    free_.pop_back();
+    return vector;
+  }
+
+  // `isPart`: fewer than sixteen elements, as k1 says.
+  void body(bool isPart) {
+    for (size_t position = 0; position < lastUse_.size(); position++) {
+      if (!plan_.isStream[position] || lastUse_[position] < 0) continue;
+      vectors_[position] = take();
+      const Zmm to(vectors_[position]);
+      if (isPart) {
+        vmovups(to | k1 | T_z, at(position));
+      } else {
+        vmovups(to, at(position));
+      }
+    }
+    for (size_t i = 0; i < plan_.steps.size(); i++) {
+      const PlanStep& step = plan_.steps[i];
+      const Zmm to(take());
+      if (step.isFused) {
+        fused(step, to);
+      } else {
+        call(step, to);
+      }
+      vectors_[step.to] = to.getIdx();
+      if (plan_.isStored[step.to]) {
+        if (isPart) {
+          vmovups(at(step.to) | k1, to);
+        } else {
+          vmovups(at(step.to), to);
+        }
+      }
+      release(step, static_cast<int>(i));
+    }
+  }
+
+  // Gives back the vectors of values that no later step reads.
+  void release(const PlanStep& step, int i) {
+    std::vector<int> read = readBy(step);
+    std::sort(read.begin(), read.end());
+    read.erase(std::unique(read.begin(), read.end()), read.end());
+    if (lastUse_[step.to] < 0) read.push_back(step.to);
+    for (int position : read) {
+      if (vectors_[position] < top_ && lastUse_[position] <= i) free_.push_back(vectors_[position]);
+    }
+  }
+
+  void fused(const PlanStep& step, const Zmm& to) {
+    const Zmm a(vectors_[step.a]), b(vectors_[step.b]);
+    vmovaps(to, Zmm(vectors_[step.c]));
+    switch (step.form) {
+      case Fused::Add: vfmadd231ps(to, a, b); break;
+      case Fused::Sub: vfmsub231ps(to, a, b); break;
+      case Fused::SubFrom: vfnmadd231ps(to, a, b); break;
+    }
+  }
+
+  void call(const PlanStep& step, const Zmm& to) {
+    constexpr int kEqual = 0, kLess = 1, kLessEqual = 2, kUnordered = 3, kNotEqual = 4;
+    const Zmm a(vectors_[step.a]), b(vectors_[step.b]);
+    switch (step.op) {
+      case Op::Neg: vpxord(to, a, Zmm(sign_)); break;
+      case Op::Abs: vpandd(to, a, Zmm(magnitude_)); break;
+      case Op::Sqrt: vsqrtps(to, a); break;
+      case Op::Rsqrt:
+        vsqrtps(to, a);
+        vdivps(to, Zmm(one_), to);
+        break;
+      case Op::Reciprocal: vdivps(to, Zmm(one_), a); break;
+      case Op::Add: vaddps(to, a, b); break;
+      case Op::Sub: vsubps(to, a, b); break;
+      case Op::Mul: vmulps(to, a, b); break;
+      case Op::Div: vdivps(to, a, b); break;
+      case Op::Max:  // not a number, if either is none
+        vmaxps(to, a, b);
+        vcmpps(k2, a, a, kUnordered);
+        vmovaps(to | k2, a);
+        break;
+      case Op::Min:
+        vminps(to, a, b);
+        vcmpps(k2, a, a, kUnordered);
+        vmovaps(to | k2, a);
+        break;
+      case Op::Less:
+      case Op::LessEqual:
+      case Op::Equal:
+        vcmpps(k2, a, b, step.op == Op::Less ? kLess : step.op == Op::LessEqual ? kLessEqual : kEqual);
+        vmovaps(to | k2 | T_z, Zmm(one_));
+        break;
+      case Op::Where:
+        vcmpps(k2, a, Zmm(zero_), kNotEqual);
+        vblendmps(to | k2, Zmm(vectors_[step.c]), b);
+        break;
+      default: throw Unsupported();
+    }
+  }
+
+  const Plan plan_;
+  std::vector<int> pointers_, vectors_, lastUse_;  // per position
+  std::vector<int> uniforms_, free_;
+  int top_ = kVectors, one_ = -1, zero_ = -1, sign_ = -1, magnitude_ = -1;
+  void (*function_)(float* const*, int64_t) = nullptr;
+};
+
+}  // namespace
+
+std::unique_ptr<Compiled> Compiled::make(const Plan& plan) {
+  static const bool isAble = Xbyak::util::Cpu().has(Xbyak::util::Cpu::tAVX512F);
+  if (!isAble) return nullptr;
+  try {
+    return std::make_unique<Loop512>(plan);
+  } catch (const Unsupported&) {
+  } catch (const Xbyak::Error&) {  // too long, or the system gives no memory to execute
+  }
+  return nullptr;
+}
+
+}  // namespace kindling
+
+#else
+
+namespace kindling {
+
+std::unique_ptr<Compiled> Compiled::make(const Plan&) { return nullptr; }
+
+}  // namespace kindling
+
+#endif

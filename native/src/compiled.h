@@ -1,0 +1,41 @@
+// Plans as machine code: one loop over the elements whose values stay in registers.
+//
+// The expression machine runs a plan step after step over a block. That is as fast as memory where steps are cheap; roots
+// and divisions over blocks in the cache are not: the core computes while memory rests, then waits for it. In one loop
+// the two overlap.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "ops.h"
+
+namespace kindling {
+
+// One step of a plan: an operation, or a product joined with a sum.
+struct PlanStep {
+  bool isFused;
+  Op op;
+  Fused form;
+  int to, a, b, c;  // positions
+};
+
+struct Plan {
+  std::vector<PlanStep> steps;
+  std::vector<char> isStream;  // per position: whether it is an input that is read element by element
+  std::vector<char> isStored;  // per position: whether it is a result
+};
+
+class Compiled {
+ public:
+  // Null where the processor has no AVX-512, an operation has no instruction, or registers do not suffice.
+  static std::unique_ptr<Compiled> make(const Plan& plan);
+
+  virtual ~Compiled() = default;
+
+  // Computes n elements. where[position]: the memory of inputs and results; the value of what is neither, nor a step.
+  virtual void run(float* const* where, int64_t n) const = 0;
+};
+
+}  // namespace kindling
