@@ -1,6 +1,7 @@
 #include "compiled.h"
 
-#if defined(__x86_64__) && defined(__linux__) && __has_include(<xbyak/xbyak.h>)
+// Where loops are compiled without fused multiply-add their bits would differ.
+#if defined(__x86_64__) && defined(__FMA__) && defined(__linux__) && __has_include(<xbyak/xbyak.h>)
 
 #include <xbyak/xbyak.h>
 #include <xbyak/xbyak_util.h>
