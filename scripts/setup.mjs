@@ -9,7 +9,7 @@ import { fileURLToPath } from "node:url";
 import { addonLog, buildAddon } from "./setup/addon.mjs";
 import { compile } from "./setup/compile.mjs";
 import { installPackages } from "./setup/packages.mjs";
-import { findOneDnn, hasFashionMnist, hasXbyak, installSystemPackages } from "./setup/system.mjs";
+import { findOneDnn, hasFashionMnist, hasXbyak, installSystemPackages, usesXbyak } from "./setup/system.mjs";
 
 /**
  * Installs and builds what is missing. Without oneDNN or a compiler that is the `js` backend, said in one line.
@@ -21,7 +21,7 @@ export function prepare({ quiet = false, data = false, again = false } = {}) {
   const say = quiet ? () => {} : (line) => console.log(`setup: ${line}`);
   const missing = [];
   if (findOneDnn() === undefined) missing.push({ "apt-get": "libdnnl-dev", brew: "onednn" });
-  if (process.arch === "x64" && !hasXbyak()) missing.push({ "apt-get": "libxbyak-dev" });
+  if (usesXbyak && !hasXbyak()) missing.push({ "apt-get": "libxbyak-dev" });
   if (data && !hasFashionMnist()) missing.push({ "apt-get": "dataset-fashion-mnist" });
   if (missing.length > 0) installSystemPackages(missing, { say, again });
   installPackages(say);

@@ -7,7 +7,7 @@
 #include <xbyak/xbyak_util.h>
 
 #include <algorithm>
-#include <stdexcept>
+#include <iterator>
 
 namespace kindling {
 
@@ -17,7 +17,7 @@ using Xbyak::Reg64;
 using Xbyak::Zmm;
 
 constexpr size_t kMaxCode = 16384;
-constexpr int kVectors = 32;
+constexpr int kVectors = 32, kLeast = 4;  // the least that must be left for steps
 
 struct Unsupported {};
 
@@ -25,11 +25,11 @@ bool isComparison(Op op) { return op == Op::Less || op == Op::LessEqual || op ==
 
 // Positions a step reads.
 std::vector<int> readBy(const PlanStep& step) {
-  if (step.isFused || step.op == Op::Where) return {step.a, step.b, step.c};
+  if (step.fused || step.op == Op::Where) return {step.a, step.b, step.c};
   return arityOf(static_cast<int>(step.op)) == 1 ? std::vector<int>{step.a} : std::vector<int>{step.a, step.b};
 }
 
-// fn(where, n): rdi, rsi. Uniform values and constants wait in vectors from the top, values of steps come from what is left.
+// where in rdi, n in rsi. Uniform values and constants wait in vectors from the top; steps take what is left.
 class Loop512 : public Compiled, private Xbyak::CodeGenerator {
  public:
   explicit Loop512(const Plan& plan) : Xbyak::CodeGenerator(kMaxCode, Xbyak::DontSetProtectRWE), plan_(plan) {
@@ -38,19 +38,12 @@ class Loop512 : public Compiled, private Xbyak::CodeGenerator {
     vectors_.assign(size, -1);
     lastUse_.assign(size, -1);
     findUses();
-    push(rbx);
-    push(r12);
-    push(r13);
-    push(r14);
-    push(r15);
+    const Reg64 kept[] = {rbx, r12, r13, r14, r15};  // the caller's
+    for (const Reg64& one : kept) push(one);
     loadPointers();
     loadUniforms();
     loop();
-    pop(r15);
-    pop(r14);
-    pop(r13);
-    pop(r12);
-    pop(rbx);
+    for (auto one = std::rbegin(kept); one != std::rend(kept); one++) pop(*one);
     vzeroupper();
     ret();
     if (!setProtectModeRE(false)) throw Unsupported();
@@ -88,7 +81,7 @@ class Loop512 : public Compiled, private Xbyak::CodeGenerator {
   }
 
   int fromTop() {
-    if (top_ <= 4) throw Unsupported();
+    if (top_ <= kLeast) throw Unsupported();
     return --top_;
   }
 
@@ -106,7 +99,7 @@ class Loop512 : public Compiled, private Xbyak::CodeGenerator {
       vbroadcastss(Zmm(vectors_[position]), ptr[rax]);
     }
     for (const PlanStep& step : plan_.steps) {
-      if (step.isFused) continue;
+      if (step.fused) continue;
       const Op op = step.op;
       const bool wantsOne = isComparison(op) || op == Op::Reciprocal || op == Op::Rsqrt;
       if (wantsOne && one_ < 0) one_ = allOf(0x3f800000);
@@ -164,8 +157,8 @@ class Loop512 : public Compiled, private Xbyak::CodeGenerator {
     for (size_t i = 0; i < plan_.steps.size(); i++) {
       const PlanStep& step = plan_.steps[i];
       const Zmm to(take());
-      if (step.isFused) {
-        fused(step, to);
+      if (step.fused) {
+        joined(step, to);
       } else {
         call(step, to);
       }
@@ -192,10 +185,10 @@ class Loop512 : public Compiled, private Xbyak::CodeGenerator {
     }
   }
 
-  void fused(const PlanStep& step, const Zmm& to) {
+  void joined(const PlanStep& step, const Zmm& to) {
     const Zmm a(vectors_[step.a]), b(vectors_[step.b]);
     vmovaps(to, Zmm(vectors_[step.c]));
-    switch (step.form) {
+    switch (*step.fused) {
       case Fused::Add: vfmadd231ps(to, a, b); break;
       case Fused::Sub: vfmsub231ps(to, a, b); break;
       case Fused::SubFrom: vfnmadd231ps(to, a, b); break;
@@ -218,13 +211,13 @@ class Loop512 : public Compiled, private Xbyak::CodeGenerator {
       case Op::Sub: vsubps(to, a, b); break;
       case Op::Mul: vmulps(to, a, b); break;
       case Op::Div: vdivps(to, a, b); break;
-      case Op::Max:  // not a number, if either is none
-        vmaxps(to, a, b);
-        vcmpps(k2, a, a, kUnordered);
-        vmovaps(to | k2, a);
-        break;
-      case Op::Min:
-        vminps(to, a, b);
+      case Op::Max:
+      case Op::Min:  // not a number, if either is none
+        if (step.op == Op::Max) {
+          vmaxps(to, a, b);
+        } else {
+          vminps(to, a, b);
+        }
         vcmpps(k2, a, a, kUnordered);
         vmovaps(to | k2, a);
         break;

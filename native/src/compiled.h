@@ -1,23 +1,23 @@
 // Plans as machine code: one loop over the elements whose values stay in registers.
 //
-// The expression machine runs a plan step after step over a block. That is as fast as memory where steps are cheap; roots
-// and divisions over blocks in the cache are not: the core computes while memory rests, then waits for it. In one loop
-// the two overlap.
+// The expression machine runs a plan step after step over a block. That is as fast as memory where steps are cheap. While
+// roots and divisions go over a block in the cache memory rests, and afterwards the core waits for it; in one loop the
+// two overlap.
 #pragma once
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "ops.h"
 
 namespace kindling {
 
-// One step of a plan: an operation, or a product joined with a sum.
+// One step of a plan: an operation, which may have taken in a product.
 struct PlanStep {
-  bool isFused;
   Op op;
-  Fused form;
+  std::optional<Fused> fused;
   int to, a, b, c;  // positions
 };
 

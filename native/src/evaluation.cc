@@ -149,7 +149,7 @@ void Evaluation<T>::plan(const double* scalars) {
             break;
           }
         }
-        const Step planned{{false, static_cast<Op>(step.index), Fused::Add, i, a, b, c},
+        const Step planned{{static_cast<Op>(step.index), std::nullopt, i, a, b, c},
                            loopFor<T>(step.index, kinds_[i] == Kind::Block ? mask : 0)};
         if (kinds_[i] == Kind::Block) {
           steps_.push_back(planned);
@@ -175,7 +175,7 @@ typename Evaluation<T>::Step Evaluation<T>::joinedStep(int position, int product
                         (kinds_[c] != Kind::Block ? 4u : 0u);
   Loop<T> loop = nullptr;
   if constexpr (std::is_same_v<T, float>) loop = fusedLoop(form, mask);
-  return {{true, static_cast<Op>(step.index), form, position, a, b, c}, loop};
+  return {{static_cast<Op>(step.index), form, position, a, b, c}, loop};
 }
 
 // An output may be written by its call if it is packed, of our type, wanted once, and no later step still reads an

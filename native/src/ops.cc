@@ -179,7 +179,7 @@ void fused(float* dst, const float* a, const float* b, const float* c, int64_t n
 #pragma GCC ivdep
   for (int64_t i = 0; i < n; i++) {
     const float x = UniformA ? a0 : a[i], y = UniformB ? b0 : b[i], z = UniformC ? c0 : c[i];
-    dst[i] = kForm == Fused::Add ? multiplyAdd(x, y, z) : kForm == Fused::Sub ? multiplyAdd(x, y, -z) : multiplyAdd(-x, y, z);
+    dst[i] = multiplyAdd(kForm == Fused::SubFrom ? -x : x, y, kForm == Fused::Sub ? -z : z);
   }
 }
 

@@ -19,7 +19,10 @@ export function findOneDnn() {
   return undefined;
 }
 
-/** Whether xbyak's headers are there, with which the addon turns expressions into machine code (x64 Linux); it does without. */
+/** Where the addon turns expressions into machine code, if it finds xbyak's headers. */
+export const usesXbyak = process.platform === "linux" && process.arch === "x64";
+
+/** Whether xbyak's headers are there. */
 export function hasXbyak() {
   return existsSync("/usr/include/xbyak/xbyak.h");
 }

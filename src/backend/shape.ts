@@ -20,6 +20,11 @@ export function mapSizes(sizes: readonly number[], to: (size: number, i: number)
   return result;
 }
 
+/** The shape after reducing over `axes`, which stay with size 1. */
+export function keptShape(shape: Shape, axes: readonly number[]): Shape {
+  return mapSizes(shape, (size, i) => (axes.includes(i) ? 1 : size));
+}
+
 /** Row-major strides, in elements. */
 export function contiguousStrides(shape: Shape): number[] {
   const strides = shape.slice();

@@ -4,9 +4,9 @@ import type { View } from "../backend.ts";
 import { arity, call, constant, type Expr, input, Kernel, type ScalarOp, scalar } from "../expr.ts";
 
 /** What has an instruction; a kernel of such operations becomes machine code once it has done a million of them. */
-const operations = [
-  ..."neg abs sqrt rsqrt reciprocal add sub mul div max min less lessEqual equal where".split(" "),
-].filter((name): name is ScalarOp => name in arity);
+const operations = "neg abs sqrt rsqrt reciprocal add sub mul div max min less lessEqual equal where"
+  .split(" ")
+  .filter((name): name is ScalarOp => name in arity);
 const MUCH = 1 << 18;
 const special = [0, -0, 1, -1, Infinity, -Infinity, Number.NaN, 1e-40, 3e38, 2];
 

@@ -1,5 +1,13 @@
 import { call, constant, input, Kernel, scalar } from "../../backend/expr.ts";
-import { channelsLastStrides, contiguousStrides, isDense, mapSizes, type Shape, sizeOf } from "../../backend/shape.ts";
+import {
+  channelsLastStrides,
+  contiguousStrides,
+  isDense,
+  keptShape,
+  mapSizes,
+  type Shape,
+  sizeOf,
+} from "../../backend/shape.ts";
 import { isGradEnabled } from "../autograd/mode.ts";
 import type { Tensor } from "../tensor.ts";
 import { add, mul, sub } from "./derivative.ts";
@@ -93,7 +101,7 @@ export const normOp: Op<NormOptions> = {
 export function statistics(x: Tensor, options: NormOptions): { mean: Tensor; variance: Tensor } {
   const { shape, axes } = options;
   const { backend } = x.storage;
-  const kept = mapSizes(shape, (size, i) => (axes.includes(i) ? 1 : size));
+  const kept = keptShape(shape, axes);
   const dtype = x.dtype === "float64" ? "float64" : "float32";
   const [m, v] = [x._empty(kept, dtype), x._empty(kept, dtype)];
   if (fastStatistics(x, m, v, options)) return { mean: m, variance: v };

@@ -1,7 +1,7 @@
 import type { View } from "../../backend/backend.ts";
 import { call, constant, type Expr, input, Kernel } from "../../backend/expr.ts";
 import type { Windows } from "../../backend/fast.ts";
-import { contiguousStrides, type Shape, sizeOf } from "../../backend/shape.ts";
+import { contiguousStrides, mapSizes, type Shape, sizeOf } from "../../backend/shape.ts";
 import { apply } from "../apply.ts";
 import { isGradEnabled } from "../autograd/mode.ts";
 import type { Tensor } from "../tensor.ts";
@@ -166,7 +166,7 @@ function behind(out: Tensor, kernel: Shape): View {
 /** The scales of each axis as views that broadcast to the result. */
 function scaleViews(out: Tensor, scales: readonly (readonly number[])[]): Tensor[] {
   return scales.map((values, axis) => {
-    const shape = out.shape.map((_, i) => (i === axis + 2 ? values.length : 1));
+    const shape = mapSizes(out.shape, (_, i) => (i === axis + 2 ? values.length : 1));
     const view = out._empty(shape, "float64");
     view.storage.elements("float64").set(values);
     return view;

@@ -2,7 +2,7 @@ import type { Backend } from "../../backend/backend.ts";
 import { dtypes } from "../../backend/dtype.ts";
 import { ShapeError } from "../../backend/errors.ts";
 import { call, type Expr, type ExprLike, input, Kernel } from "../../backend/expr.ts";
-import { broadcastShapes, contiguousStrides, mapSizes, type Shape, sizeOf } from "../../backend/shape.ts";
+import { broadcastShapes, contiguousStrides, keptShape, type Shape, sizeOf } from "../../backend/shape.ts";
 import { apply } from "../apply.ts";
 import { isGradEnabled } from "../autograd/mode.ts";
 import type { Tensor } from "../tensor.ts";
@@ -207,10 +207,6 @@ const always = new Kernel([call("add", 0, 1)], 0);
 
 function square(x: Expr): Expr {
   return mul(x, x);
-}
-
-function keptShape(shape: Shape, axes: readonly number[]): Shape {
-  return mapSizes(shape, (size, i) => (axes.includes(i) ? 1 : size));
 }
 
 function keptView(out: Tensor, full: Shape, axes: readonly number[]): Tensor {

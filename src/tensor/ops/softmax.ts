@@ -1,7 +1,7 @@
 import type { Backend } from "../../backend/backend.ts";
 import { DTypeError, IndexError, ShapeError } from "../../backend/errors.ts";
 import { call, constant, input, Kernel, scalar } from "../../backend/expr.ts";
-import { contiguousStrides, mapSizes } from "../../backend/shape.ts";
+import { contiguousStrides, keptShape } from "../../backend/shape.ts";
 import { isGradEnabled } from "../autograd/mode.ts";
 import type { Tensor } from "../tensor.ts";
 import { requireFloat } from "./elementwise.ts";
@@ -143,7 +143,7 @@ export function checkTargets(targets: Tensor, classes: number, ignoreIndex: numb
 
 /** log Σ e^x over an axis, which stays with size 1; the largest element is taken out first. */
 function logSumExpInto(backend: Backend, x: Tensor, axis: number): Tensor {
-  const kept = mapSizes(x.shape, (size, i) => (i === axis ? 1 : size));
+  const kept = keptShape(x.shape, [axis]);
   const largest = x._empty(kept, x.dtype);
   const total = x._empty(kept, x.dtype);
   backend.reduce("max", identity, [x], x.shape, largest, []);

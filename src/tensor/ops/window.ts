@@ -2,7 +2,7 @@ import type { View } from "../../backend/backend.ts";
 import { ArgumentError, ShapeError } from "../../backend/errors.ts";
 import { input, Kernel } from "../../backend/expr.ts";
 import type { Windows } from "../../backend/fast.ts";
-import type { Shape } from "../../backend/shape.ts";
+import { mapSizes, type Shape } from "../../backend/shape.ts";
 import type { Tensor } from "../tensor.ts";
 
 /** One number for all spatial axes, or one for each. */
@@ -108,7 +108,7 @@ export function spreadOut(gradient: Tensor, kernel: Shape, size: Shape, { stride
     result.strides,
     first.map((f, i) => f * stride[i] + border[i]),
   );
-  const steps = result.strides.map((step, i) => (i < 2 ? step : step * stride[i - 2]));
+  const steps = mapSizes(result.strides, (step, i) => (i < 2 ? step : step * stride[i - 2]));
   const target = gradient._wrap(result.storage, shape, steps, to, gradient.dtype);
   gradient.storage.backend.map(identity, [source], [target], []);
   return result;
