@@ -6,6 +6,7 @@
 #include "team.h"
 
 #include <optional>
+#include <string_view>
 
 namespace kindling {
 
@@ -129,6 +130,7 @@ struct ConvEntry : Primitives::Entry {
   dnnl::primitive primitive;
   dnnl::reorder reorder;  // of the weights, where the primitive wants them otherwise
   bool reorders = false;
+  bool isProduct = false;
   memory::desc weightDesc;
   memory plain, blocked;
   size_t weightBytes = 0, scratchBytes = 0;
@@ -166,6 +168,11 @@ void addMemory(ConvEntry& e, const dnnl::engine& engine, const Shapes& s, const 
   }
 }
 
+// Whether oneDNN copies windows side by side and multiplies matrices, by the name of its implementation.
+bool isProduct(const dnnl::primitive_desc_base& desc) {
+  return std::string_view(desc.impl_info_str()).find("gemm") != std::string_view::npos;
+}
+
 // `weight`: how weights must lie, or an empty description for the primitive to choose.
 std::unique_ptr<ConvEntry> makeEntry(const dnnl::engine& engine, const Problem& p, Kind kind, int lanes,
                                      const memory::desc& weight) {
@@ -175,14 +182,17 @@ std::unique_ptr<ConvEntry> makeEntry(const dnnl::engine& engine, const Problem& 
   const auto forward = forwardDesc(engine, s);
   if (kind == Forward) {
     addMemory(*e, engine, s, p, kind, forward.weights_desc(), forward.scratchpad_desc(), lanes);
+    e->isProduct = isProduct(forward);
     e->primitive = Fwd(forward);
   } else if (kind == Data) {
     const auto desc = dataDesc(engine, s, forward);
     addMemory(*e, engine, s, p, kind, desc.weights_desc(), desc.scratchpad_desc(), lanes);
+    e->isProduct = isProduct(desc);
     e->primitive = BwdData(desc);
   } else {
     const auto desc = weightDesc(engine, s, forward);
     addMemory(*e, engine, s, p, kind, desc.diff_weights_desc(), desc.scratchpad_desc(), lanes);
+    e->isProduct = isProduct(desc);
     e->primitive = BwdWeight(desc);
   }
   return e;
@@ -234,7 +244,6 @@ void addParts(float* sums, int64_t parts, int64_t step, int64_t size) {
 void run(Context& context, const Problem& p, Kind kind) {
   if (runOwn(context, p, kind)) return;
   Primitives& primitives = context.dnn();
-  const SignalsHeld held;
   const int threads = omp_get_max_threads();
   const double operations = p.operations();
   int64_t parts = partsOf(p, kind, threads);
@@ -247,6 +256,7 @@ void run(Context& context, const Problem& p, Kind kind) {
   const int lanes = isShared ? static_cast<int>(std::min<int64_t>(threads, parts)) : 1;
   ConvEntry& e = entryFor(primitives, imagesOf(p, size), kind, lanes, nullptr);
   ConvEntry& last = rest == size ? e : entryFor(primitives, imagesOf(p, rest), kind, lanes, &e);
+  const SignalsHeld held(!isShared || e.isProduct || last.isProduct);
 
   // Scratch: weights as the primitives want them (a set for each part that makes some), biases, room for each thread.
   const int64_t channels = p.y.size[1];

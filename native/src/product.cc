@@ -14,6 +14,7 @@ namespace {
 constexpr int64_t kLanes = 16;         // floats of the widest registers
 constexpr double kPartWork = 2.4e6;    // operations worth a part of their own
 constexpr double kOwnThreads = 4e9;    // from here on oneDNN cuts the work up itself
+constexpr int64_t kStackDepth = 84;    // up to here oneDNN's copy of 48 columns fits the four pages it takes of the stack
 
 // Share of the lanes that compute something when `size` elements fill whole registers.
 double fill(int64_t size) { return double(size) / double((size + kLanes - 1) / kLanes * kLanes); }
@@ -91,10 +92,11 @@ Cut cutOf(bool isTransposedA, bool isTransposedB, int64_t m, int64_t n, int64_t 
 
 dnnl_status_t product(const Matrix& a, const Matrix& b, int64_t m, int64_t n, int64_t k, const Epilogue& epilogue,
                       float* out, int64_t lead) {
-  const SignalsHeld held;
   const double work = 2.0 * m * n * k;
   const int threads = omp_get_max_threads();
-  if (work >= kOwnThreads && threads > 1) {
+  const bool isWhole = work >= kOwnThreads && threads > 1;
+  const SignalsHeld held(isWhole || k > kStackDepth);
+  if (isWhole) {
     restWorkers();
     const dnnl_status_t status = sgemm(a, b, m, n, k, out, lead);
     if (epilogue.bias == nullptr && !epilogue.relu) return status;
