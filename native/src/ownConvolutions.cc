@@ -10,17 +10,30 @@ namespace kindling {
 
 namespace {
 
-// The problem as Winograd's algorithm takes it: 3×3 kernels at stride 1, padded by at most 2.
+// Where the first tile of the gradient for the input begins, in what is read and in the result.
+struct Begin {
+  int64_t read, result;
+};
+
+Begin turnedBegin(const Along& a) {
+  if (a.stride == 1) return {2 - a.before, 0};
+  return {a.before == 0 ? 1 : 0, a.before == 1 ? 0 : 1};  // under a middle tap
+}
+
+// The problem as Winograd's algorithm takes it: 3×3 kernels at stride 1 or 2, padded by at most 2.
 bool asWinograd(const Problem& p, Kind kind, Winograd& w) {
   if (p.windows.axes != 2 || p.groups != 1) return false;
   const Along &y = p.windows.spatial(0), &x = p.windows.spatial(1);
   for (const Along* a : {&y, &x}) {
-    if (a->kernel != 3 || a->stride != 1 || a->dilation != 1 || a->before > 2) return false;
+    if (a->kernel != 3 || a->stride > 2 || a->dilation != 1 || a->before > 2) return false;
   }
+  if (y.stride != x.stride) return false;
   if (kind == Data) {
-    w = {p.x.size[0], y.places, x.places, p.y.size[1], y.size, x.size, p.x.size[1], 2 - y.before, 2 - x.before};
+    const Begin down = turnedBegin(y), across = turnedBegin(x);
+    w = {p.x.size[0], y.places, x.places, p.y.size[1], y.size, x.size, p.x.size[1], y.stride, true,
+         down.read, across.read, down.result, across.result};
   } else {
-    w = {p.x.size[0], y.size, x.size, p.x.size[1], y.places, x.places, p.y.size[1], y.before, x.before};
+    w = {p.x.size[0], y.size, x.size, p.x.size[1], y.places, x.places, p.y.size[1], y.stride, false, y.before, x.before};
   }
   return w.pays();
 }
@@ -31,7 +44,7 @@ void runWinograd(Context& context, const Problem& p, Kind kind, const Winograd& 
   if (kind == Forward) {
     w.forward(x, weight, p.hasBias ? p.bias.as<float>() : nullptr, y, scratch);
   } else if (kind == Data) {
-    w.turned(y, weight, x, scratch);
+    w.forward(y, weight, nullptr, x, scratch);
   } else {
     w.weights(x, y, weight, scratch);
   }

@@ -85,6 +85,28 @@ describe.skipIf(missing !== undefined)("the image kernels of the addon agree wit
     });
   });
 
+  test("convolution with many channels and 3×3 kernels at stride 2", () => {
+    forSeeds(16, (choices) => {
+      const [c, m] = choices.pick([
+        [32, 64],
+        [80, 32],
+        [48, 48],
+      ]);
+      const [n, low] = choices.pick([
+        [17, 7],
+        [5, 15],
+      ]);
+      const places = [1, 2].map(() => choices.integer(low, low + 1)); // last tiles are full, or but for one row
+      const padding = [choices.integer(0, 2), choices.integer(0, 2)].map(
+        (before) => [before, choices.integer(0, 2)] as const,
+      );
+      const size = places.map((count, i) => 2 * count + choices.integer(1, 2) - padding[i][0] - padding[i][1]);
+      const inputs = [numbers(choices, [n, c, ...size]), numbers(choices, [m, c, 3, 3])];
+      if (choices.chance(0.5)) inputs.push(numbers(choices, [m]));
+      compare(choices, inputs, ([x, w, b]) => conv2d(x, w, b, { padding, stride: 2 }), 5e-5);
+    });
+  });
+
   test("convolution of small maps", () => {
     forSeeds(16, (choices) => {
       const [n, c, m] = [choices.pick([8, 11, 16]), choices.pick([32, 48, 64]), choices.pick([32, 48, 80])];
