@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cstdlib>
 #include <cstring>
+#include <type_traits>
 #include <vector>
 
 #include "lanes.h"
@@ -107,7 +108,7 @@ int64_t panelAt(int64_t o, int64_t c, int64_t in, int64_t out) {
 template <class Axis>
 struct Filtering {
   static constexpr int kIn = Axis::kIn, kOut = Axis::kOut, kAlong = Axis::kPoints, kWeightsAlong = Axis::kWeights;
-  static constexpr int kPoints = kAlong * kAlong, kWeights = kWeightsAlong * kWeightsAlong;
+  static constexpr int kPoints = kAlong * kAlong, kMiddle = (kPoints + 1) / 2, kWeights = kWeightsAlong * kWeightsAlong;
 
   const Winograd& g;
 
@@ -123,11 +124,16 @@ struct Filtering {
     return std::max<int64_t>(2 * kRows, roundUp(std::min<int64_t>({fitting, shared, 96}), kRows));
   }
 
-  // Tiles whose transforms for the gradient for the weights are kept: of one thread, or of all between two meetings.
+  // For the gradient for the weights: how many results threads take for themselves.
+  int64_t groupWidth() const {
+    const int64_t groups = g.parts() > 1 ? 1 : (omp_get_max_threads() + 1) / 2;
+    return roundUp((g.out + groups - 1) / groups, kLanes);
+  }
+
+  // And tiles whose transforms a thread keeps.
   int64_t chunkTiles() const {
-    if (g.parts() > 1) return std::max<int64_t>(16, 128 * 1024 / (kPoints * (g.in + g.out)));
-    constexpr int64_t kCache = 1024 * 1024;
-    return std::min(g.tiles(), std::max<int64_t>(64, kCache / (kPoints * (g.in + g.out))));
+    const int64_t points = g.parts() > 1 ? kPoints : kMiddle, kept = (g.parts() > 1 ? 128 : 512) * 1024;  // numbers
+    return std::min(g.tiles(), std::max<int64_t>(g.parts() > 1 ? 16 : 64, kept / (points * (g.in + groupWidth()))));
   }
 
   size_t forwardBytes() const {
@@ -137,28 +143,35 @@ struct Filtering {
   }
 
   size_t weightBytes() const {
-    const int64_t chunk = apart(chunkTiles() * g.in) + apart(chunkTiles() * g.out), parts = g.parts();
-    const int64_t sums = kWeights * parts * apart(g.in * g.out);
-    const int64_t rooms = kPoints * chunk * (parts > 1 ? omp_get_max_threads() : 1);
+    const int64_t chunk = apart(chunkTiles() * g.in) + apart(chunkTiles() * groupWidth());
+    const int64_t sums = kWeights * g.parts() * apart(g.in * g.out), rooms = kPoints * chunk * omp_get_max_threads();
     return sizeof(float) * static_cast<size_t>(sums + rooms + std::max(g.in, g.out));
   }
 
-  // Bᵀ x B of one tile into v[point][…], `pointStep` apart, while the next one's numbers are fetched.
+  // The points from kFrom to kTo of Bᵀ x B of one tile into v[point][…], `pointStep` apart, while the next one's numbers are
+  // fetched.
+  template <int kFrom, int kTo>
   static void transformInput(const float* const* at, const float* const* next, int64_t channels, float* v,
                              int64_t pointStep) {
+    constexpr int kTop = kFrom / kAlong, kRowsHere = (kTo - 1) / kAlong + 1 - kTop;
     for (int64_t c = 0; c < channels; c += kLanes) {
-      Vec d[kIn * kIn], half[kAlong * kIn], full[kPoints];
+      Vec d[kIn * kIn], half[kRowsHere * kIn], full[kRowsHere * kAlong];
       for (int k = 0; k < kIn * kIn; k++) {
         load(d[k], at[k] + c);
         __builtin_prefetch(next[k] + c);
       }
-      for (int j = 0; j < kIn; j++) Axis::input(d + j, kIn, half + j, kIn);
-      for (int i = 0; i < kAlong; i++) Axis::input(half + i * kIn, 1, full + i * kAlong, 1);
-      for (int k = 0; k < kPoints; k++) store(full[k], v + k * pointStep + c);
+      for (int j = 0; j < kIn; j++) {
+        Vec column[kAlong];
+        Axis::input(d + j, kIn, column, 1);
+        for (int i = 0; i < kRowsHere; i++) half[i * kIn + j] = column[kTop + i];
+      }
+      for (int i = 0; i < kRowsHere; i++) Axis::input(half + i * kIn, 1, full + i * kAlong, 1);
+      for (int k = kFrom; k < kTo; k++) store(full[k - kTop * kAlong], v + (k - kFrom) * pointStep + c);
     }
   }
 
-  // Bᵀ x B of some tiles.
+  // These points of Bᵀ x B of some tiles.
+  template <int kFrom, int kTo>
   void transformInputs(const Images<const float>& x, int64_t first, int64_t count, float* v, int64_t pointStep) const {
     const float *at[kIn * kIn], *next[kIn * kIn];
     const auto locate = [&](int64_t t, const float** to) {
@@ -169,25 +182,40 @@ struct Filtering {
     for (int64_t t = 0; t < count; t++) {
       std::copy_n(next, kIn * kIn, at);
       if (t + 1 < count) locate(first + t + 1, next);
-      transformInput(at, next, x.channels, v + t * x.channels, pointStep);
+      transformInput<kFrom, kTo>(at, next, x.channels, v + t * x.channels, pointStep);
     }
   }
 
-  // A dy Aᵀ of some tiles.
-  void transformGradients(const Images<const float>& y, int64_t first, int64_t count, float* z,
+  // These points of A dy Aᵀ of some tiles, for some channels.
+  template <int kFrom, int kTo>
+  void transformGradients(const Images<const float>& y, int64_t channels, int64_t first, int64_t count, float* z,
                           int64_t pointStep) const {
+    constexpr int kTop = kFrom / kAlong, kRowsHere = (kTo - 1) / kAlong + 1 - kTop;
     for (int64_t t = 0; t < count; t++) {
       const Tile tile(g, first + t);
       const float* at[kOut * kOut];
       y.locate(tile.n, tile.down * kOut, tile.across * kOut, kOut, at);
-      for (int64_t c = 0; c < y.channels; c += kLanes) {
-        Vec d[kOut * kOut], half[kAlong * kOut], full[kPoints];
+      for (int64_t c = 0; c < channels; c += kLanes) {
+        Vec d[kOut * kOut], half[kRowsHere * kOut], full[kRowsHere * kAlong];
         for (int k = 0; k < kOut * kOut; k++) load(d[k], at[k] + c);
-        for (int j = 0; j < kOut; j++) Axis::gradient(d + j, kOut, half + j, kOut);
-        for (int i = 0; i < kAlong; i++) Axis::gradient(half + i * kOut, 1, full + i * kAlong, 1);
-        for (int k = 0; k < kPoints; k++) store(full[k], z + k * pointStep + t * y.channels + c);
+        for (int j = 0; j < kOut; j++) {
+          Vec column[kAlong];
+          Axis::gradient(d + j, kOut, column, 1);
+          for (int i = 0; i < kRowsHere; i++) half[i * kOut + j] = column[kTop + i];
+        }
+        for (int i = 0; i < kRowsHere; i++) Axis::gradient(half + i * kOut, 1, full + i * kAlong, 1);
+        for (int k = kFrom; k < kTo; k++) store(full[k - kTop * kAlong], z + (k - kFrom) * pointStep + t * channels + c);
       }
     }
+  }
+
+  // [in][width] (+)= vᵀ z at one point
+  void addProducts(const float* v, const float* z, int64_t width, int64_t count, bool isFirst, float* to) const {
+    const auto wide = isFirst ? productRows<kWide, false> : productRows<kWide, true>;
+    const auto narrow = isFirst ? productRows<1, false> : productRows<1, true>;
+    int64_t o = 0;
+    for (; o + kPanel <= width; o += kPanel) wide(g.in, v, 1, g.in, z + o, width, count, to + o, g.out);
+    if (o < width) narrow(g.in, v, 1, g.in, z + o, width, count, to + o, g.out);
   }
 
   // Aᵀ m A of one tile, plus the bias, to where it lies in the image.
@@ -237,7 +265,7 @@ struct Filtering {
       float* v = buffers + lane * kPoints * (vStep + mStep);
       float* m = v + kPoints * vStep;
       const int64_t first = number * block, count = std::min(block, all - first);
-      transformInputs({x, g.height, g.width, in, zeros}, first, count, v, vStep);
+      transformInputs<0, kPoints>({x, g.height, g.width, in, zeros}, first, count, v, vStep);
       for (int k = 0; k < kPoints; k++) {
         const float *a = v + k * vStep, *b = u + weightOf(k) * uStep;
         float* c = m + k * mStep;
@@ -257,55 +285,48 @@ struct Filtering {
     });
   }
 
+  // Each thread makes the transforms it needs, so that what one core has written no other reads, but for the sums. Few
+  // weights: threads take some of the tiles and have sums of their own. Many weights: they take half of the points, which
+  // share no weights, and some of the results.
   void weights(const float* x, const float* y, float* w, float* sums) const {  // sums[part][point][in][out]
-    const int64_t in = g.in, out = g.out, all = g.tiles(), chunk = chunkTiles();
-    const int64_t parts = g.parts(), threads = omp_get_max_threads();
-    const int64_t sumStep = apart(in * out), vStep = apart(chunk * in), zStep = apart(chunk * out);
+    const int64_t in = g.in, out = g.out, chunk = chunkTiles(), most = groupWidth();
+    const int64_t parts = g.parts(), groups = (out + most - 1) / most, threads = omp_get_max_threads();
+    const int64_t sumStep = apart(in * out), vStep = apart(chunk * in), zStep = apart(chunk * most);
     float* rooms = sums + parts * kWeights * sumStep;
-    float* zeros = rooms + (parts > 1 ? threads : 1) * kPoints * (vStep + zStep);
+    float* zeros = rooms + threads * kPoints * (vStep + zStep);
     std::fill_n(zeros, std::max(in, out), 0.0f);
-    const auto transform = [&](int64_t first, int64_t count, float* v, float* z) {
-      transformInputs({x, g.height, g.width, in, zeros}, first, count, v, vStep);
-      transformGradients({y, g.outHeight, g.outWidth, out, zeros}, first, count, z, zStep);
-    };
-    // [in][out] (+)= vᵀ z over the points of one weight
-    const auto addProducts = [&](int weight, const float* v, const float* z, int64_t count, bool isFirst, float* to) {
-      for (int k = 0; k < kPoints; k++) {
-        if (weightOf(k) != weight) continue;
-        const auto wide = isFirst ? productRows<kWide, false> : productRows<kWide, true>;
-        const auto narrow = isFirst ? productRows<1, false> : productRows<1, true>;
-        const float *a = v + k * vStep, *b = z + k * zStep;
-        int64_t o = 0;
-        for (; o + kPanel <= out; o += kPanel) wide(in, a, 1, in, b + o, out, count, to + o, out);
-        if (o < out) narrow(in, a, 1, in, b + o, out, count, to + o, out);
-        isFirst = false;
-      }
-    };
-    if (parts > 1) {  // what one core writes no other reads, but for the sums
-      share(parts, threads, g.work(), [&](int64_t part, int lane) {
-        float *v = rooms + lane * kPoints * (vStep + zStep), *z = v + kPoints * vStep;
-        const int64_t begin = all * part / parts, end = all * (part + 1) / parts;
-        for (int64_t first = begin; first < end; first += chunk) {
-          const int64_t count = std::min(chunk, end - first);
-          transform(first, count, v, z);
-          for (int k = 0; k < kWeights; k++) {
-            addProducts(k, v, z, count, first == begin, sums + (part * kWeights + k) * sumStep);
-          }
+    const auto add = [&](auto from, auto to, int64_t begin, int64_t end, int64_t o, float* own, float* v) {
+      constexpr int kFrom = decltype(from)::value, kTo = decltype(to)::value;
+      const int64_t width = std::min(most, out - o);
+      float* z = v + (kTo - kFrom) * vStep;
+      for (int64_t first = begin; first < end; first += chunk) {
+        const int64_t count = std::min(chunk, end - first);
+        transformInputs<kFrom, kTo>({x, g.height, g.width, in, zeros}, first, count, v, vStep);
+        transformGradients<kFrom, kTo>({y + o, g.outHeight, g.outWidth, out, zeros}, width, first, count, z, zStep);
+        bool isBegun[kWeights] = {};
+        for (int k = kFrom; k < kTo; k++) {
+          const int weight = weightOf(k), at = k - kFrom;
+          const bool isFirst = first == begin && !isBegun[weight];
+          addProducts(v + at * vStep, z + at * zStep, width, count, isFirst, own + weight * sumStep + o);
+          isBegun[weight] = true;
         }
-      });
-    } else {
-      float *v = rooms, *z = v + kPoints * vStep;
-      for (int64_t first = 0; first < all; first += chunk) {
-        const int64_t count = std::min(chunk, all - first);
-        parallelFor(count, count * (in + out) * 100, [&](int64_t begin, int64_t end) {
-          transform(first + begin, end - begin, v + begin * in, z + begin * out);
-        });
-        share(kWeights, threads, g.work(), [&](int64_t k, int) {  // at stride 2 the last ones have the most points
-          const int weight = kWeights - 1 - static_cast<int>(k);
-          addProducts(weight, v, z, count, first == 0, sums + weight * sumStep);
-        });
       }
-    }
+    };
+    constexpr std::integral_constant<int, 0> kBegin;
+    constexpr std::integral_constant<int, kMiddle> kHalf;
+    constexpr std::integral_constant<int, kPoints> kEnd;
+    share(parts > 1 ? parts : 2 * groups, threads, g.work(), [&](int64_t number, int lane) {
+      float* room = rooms + lane * kPoints * (vStep + zStep);
+      const int64_t all = g.tiles(), o = number / 2 * most;
+      if (parts > 1) {
+        float* own = sums + number * kWeights * sumStep;
+        add(kBegin, kEnd, all * number / parts, all * (number + 1) / parts, 0, own, room);
+      } else if (number % 2 == 0) {
+        add(kBegin, kHalf, 0, all, o, sums, room);
+      } else {
+        add(kHalf, kEnd, 0, all, o, sums, room);
+      }
+    });
     parallelFor(out / kLanes, in * out * 40, [&](int64_t firstBlock, int64_t lastBlock) {
       for (int64_t o = firstBlock * kLanes; o < lastBlock * kLanes; o += kLanes) {
         for (int64_t c = 0; c < in; c++) {

@@ -35,7 +35,7 @@ struct Winograd {
 
   // The products, in the time of elementwise operations.
   int64_t work() const { return (stride == 1 ? 1 : 2) * tiles() * in * out; }
-  // For the gradient for the weights: parts of the tiles that have sums of their own, or 1 where threads share the points.
+  // For the gradient for the weights: parts of the tiles that have sums of their own, or 1 where the points are shared out.
   // The same for the same sizes, whatever the threads.
   int64_t parts() const;
 };
