@@ -136,9 +136,14 @@ struct Filtering {
     return std::min(g.tiles(), std::max<int64_t>(g.parts() > 1 ? 16 : 64, kept / (points * (g.in + groupWidth()))));
   }
 
+  // Whether each thread transforms all weights for itself: the more tiles, the less it counts, and cores need not wait for
+  // each other's memory.
+  bool hasOwnWeights() const { return g.tiles() >= 128 * omp_get_max_threads(); }
+
   size_t forwardBytes() const {
     const int64_t threads = omp_get_max_threads(), perThread = apart(blockTiles() * g.in) + apart(blockTiles() * g.out);
-    const int64_t numbers = kWeights * apart(g.in * g.out) + kPoints * perThread * threads + g.in + threads * g.out;
+    const int64_t weights = kWeights * apart(g.in * g.out) * (hasOwnWeights() ? threads : 1);
+    const int64_t numbers = weights + kPoints * perThread * threads + g.in + threads * g.out;
     return sizeof(float) * static_cast<size_t>(numbers);
   }
 
@@ -232,9 +237,10 @@ struct Filtering {
     }
   }
 
-  // G w Gᵀ for all weights as u[point][panel][in][width]; w(o, c, tap) is read with the given steps.
-  void transformWeights(const float* w, int64_t outStep, int64_t inStep, bool turn, float* u) const {
+  // G w Gᵀ for all weights as u[point][panel][in][width].
+  void transformWeights(const float* w, float* u) const {
     const int64_t in = g.in, out = g.out, uStep = apart(in * out);
+    const int64_t outStep = g.isTurned ? kTaps : in * kTaps, inStep = g.isTurned ? out * kTaps : kTaps;
     const float* end = w + kTaps * in * out;
     parallelFor(out / kLanes, in * out * 40, [&](int64_t first, int64_t last) {
       for (int64_t o = first * kLanes; o < last * kLanes; o += kLanes) {
@@ -244,7 +250,7 @@ struct Filtering {
           for (int i = 0; i < kLanes; i++) loadAtMost(taps[i], from + i * outStep, end);
           transpose(taps);
           Vec half[kWeightsAlong * 3], full[kWeights];
-          if (turn) std::reverse(taps, taps + kTaps);
+          if (g.isTurned) std::reverse(taps, taps + kTaps);
           for (int j = 0; j < 3; j++) Axis::weight(taps + j, 3, half + j, 3);
           for (int i = 0; i < kWeightsAlong; i++) Axis::weight(half + i * 3, 1, full + i * kWeightsAlong, 1);
           float* to = u + panelAt(o, c, in, out);
@@ -254,16 +260,19 @@ struct Filtering {
     });
   }
 
-  // y from x and transformed weights.
-  void multiply(const float* x, const float* bias, float* y, float* u) const {
+  void forward(const float* x, const float* w, const float* bias, float* y, float* weights) const {
     const int64_t in = g.in, out = g.out, all = g.tiles(), block = blockTiles(), blocks = (all + block - 1) / block;
     const int64_t uStep = apart(in * out), vStep = apart(block * in), mStep = apart(block * out);
-    float* buffers = u + kWeights * uStep;
-    float* zeros = buffers + omp_get_max_threads() * kPoints * (vStep + mStep);
+    const int64_t threads = omp_get_max_threads(), own = hasOwnWeights() ? kWeights * uStep : 0;
+    float* buffers = weights + (own > 0 ? threads * own : kWeights * uStep);
+    float* zeros = buffers + threads * kPoints * (vStep + mStep);
     std::fill_n(zeros, in, 0.0f);
-    share(blocks, omp_get_max_threads(), g.work(), [&](int64_t number, int lane) {
-      float* v = buffers + lane * kPoints * (vStep + mStep);
-      float* m = v + kPoints * vStep;
+    if (own == 0) transformWeights(w, weights);
+    std::vector<char> isReady(threads, own == 0);
+    share(blocks, threads, g.work(), [&](int64_t number, int lane) {
+      float *u = weights + lane * own, *v = buffers + lane * kPoints * (vStep + mStep), *m = v + kPoints * vStep;
+      if (!isReady[lane]) transformWeights(w, u);
+      isReady[lane] = true;
       const int64_t first = number * block, count = std::min(block, all - first);
       transformInputs<0, kPoints>({x, g.height, g.width, in, zeros}, first, count, v, vStep);
       for (int k = 0; k < kPoints; k++) {
@@ -380,15 +389,7 @@ size_t Winograd::weightBytes() const {
 }
 
 void Winograd::forward(const float* x, const float* w, const float* bias, float* y, char* scratch) const {
-  float* u = reinterpret_cast<float*>(scratch);
-  filtering(*this, [&](const auto& f) {
-    if (isTurned) {
-      f.transformWeights(w, kTaps, out * kTaps, true, u);
-    } else {
-      f.transformWeights(w, in * kTaps, kTaps, false, u);
-    }
-    f.multiply(x, bias, y, u);
-  });
+  filtering(*this, [&](const auto& f) { f.forward(x, w, bias, y, reinterpret_cast<float*>(scratch)); });
 }
 
 void Winograd::weights(const float* x, const float* y, float* w, char* scratch) const {
