@@ -14,7 +14,7 @@ afterEach(() => {
 
 describe("choice of backend", () => {
   it.skipIf(missing !== undefined)("takes native where it loads, and makes it once", async () => {
-    const { defaultBackend, backendByName } = await fresh({ KINDLING_BACKEND: "" });
+    const { defaultBackend, backendByName } = await fresh({ KINDLING_BACKEND: "", KINDLING_ADDON: "" });
     expect(defaultBackend().name).toBe("native");
     expect(defaultBackend()).toBe(backendByName("native"));
   });

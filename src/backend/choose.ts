@@ -33,7 +33,7 @@ export function backendByName(name: string): Backend {
 
 function choose(): Backend {
   const forced = environment("KINDLING_BACKEND");
-  if (forced !== undefined && forced !== "") return backendByName(forced);
+  if (forced !== undefined) return backendByName(forced);
   const native = loadNativeBackend();
   if (!("reason" in native)) return backendByName("native");
   warn(

@@ -43,9 +43,9 @@ export function scavenger(): (() => void) | undefined {
   return typeof collect === "function" ? () => collect({ type: "minor" }) : undefined;
 }
 
-/** An environment variable. */
+/** An environment variable; an empty one counts as none. */
 export function environment(name: string): string | undefined {
-  return process.env[name];
+  return process.env[name] || undefined;
 }
 
 /** Tells the user something on stderr. */
