@@ -50,6 +50,7 @@
         "src/block.cc",
         "src/compiled.cc",
         "src/conv.cc",
+        "src/depthwise.cc",
         "src/evaluation.cc",
         "src/fewChannels.cc",
         "src/gather.cc",

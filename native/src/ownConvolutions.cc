@@ -1,5 +1,6 @@
 // Which convolutions the addon's own algorithms take.
 #include "convolution.h"
+#include "depthwise.h"
 #include "fewChannels.h"
 #include "primitives.h"
 #include "smallMaps.h"
@@ -50,9 +51,9 @@ void runWinograd(Context& context, const Problem& p, Kind kind, const Winograd& 
   }
 }
 
-// Problems of plain images without dilation or groups.
+// Problems of plain images without dilation.
 bool asMaps(const Problem& p, Maps& m) {
-  if (p.windows.axes != 2 || p.groups != 1) return false;
+  if (p.windows.axes != 2) return false;
   const Along &y = p.windows.spatial(0), &x = p.windows.spatial(1);
   if (y.dilation != 1 || x.dilation != 1) return false;
   m = {p.x.size[0], y.size, x.size, p.x.size[1], y.places, x.places, p.y.size[1],
@@ -70,6 +71,16 @@ void runOnMaps(Context& context, const Problem& p, Kind kind, const Algorithm& m
     m.data(y, weight, x, scratch);
   } else {
     m.weights(x, y, weight, scratch);
+  }
+}
+
+void runDepthwise(Context& context, const Problem& p, Kind kind, const Depthwise& d) {
+  char* scratch = context.dnn().scratch(d.bytes());
+  float *x = p.x.as<float>(), *y = p.y.as<float>(), *weight = p.weight.as<float>();
+  if (kind == Forward) {
+    d.forward(x, weight, p.hasBias ? p.bias.as<float>() : nullptr, y, scratch);
+  } else {
+    d.data(y, weight, x, scratch);
   }
 }
 
@@ -108,6 +119,10 @@ bool runOwn(Context& context, const Problem& p, Kind kind) {
     runWinograd(context, p, kind, w);
   } else if (!asMaps(p, m)) {
     return false;
+  } else if (p.groups > 1) {
+    const Depthwise depthwise{m};
+    if (p.groups != m.in || m.in != m.out || !depthwise.pays(kind)) return false;
+    runDepthwise(context, p, kind, depthwise);
   } else if (const SmallMaps small{m}; small.pays()) {
     runOnMaps(context, p, kind, small);
   } else if (const FewChannels few{m}; few.pays(kind)) {

@@ -107,6 +107,17 @@ describe.skipIf(missing !== undefined)("the image kernels of the addon agree wit
     });
   });
 
+  test("depthwise convolution", () => {
+    forSeeds(20, (choices) => {
+      const c = choices.pick([16, 32, 80]);
+      const padding = [1, 2].map(() => [choices.integer(0, 2), choices.integer(0, 3)] as const);
+      const size = padding.map(([before, after]) => choices.integer(Math.max(1, 3 - before - after), 9));
+      const inputs = [numbers(choices, [choices.integer(1, 4), c, ...size]), numbers(choices, [c, 1, 3, 3])];
+      if (choices.chance(0.5)) inputs.push(numbers(choices, [c]));
+      compare(choices, inputs, ([x, w, b]) => conv2d(x, w, b, { padding, groups: c }));
+    });
+  });
+
   test("convolution of small maps", () => {
     forSeeds(16, (choices) => {
       const [n, c, m] = [choices.pick([8, 11, 16]), choices.pick([32, 48, 64]), choices.pick([32, 48, 80])];
