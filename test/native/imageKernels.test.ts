@@ -306,6 +306,39 @@ describe.skipIf(missing !== undefined)("the image kernels of the addon agree wit
   });
 });
 
+describe.skipIf(missing !== undefined)(
+  "the addon's own convolutions give the same bits on one and two threads:",
+  () => {
+    test.each([
+      ["many tiles", [16, 64, 32, 32], [64, 64, 3, 3], { padding: 1 }],
+      ["few tiles", [16, 128, 8, 8], [128, 128, 3, 3], { padding: 1 }],
+      ["few weights", [64, 32, 16, 16], [32, 32, 3, 3], { padding: 1 }],
+      ["stride 2", [16, 64, 32, 32], [128, 64, 3, 3], { padding: 1, stride: 2 }],
+      ["depthwise", [16, 64, 32, 32], [64, 1, 3, 3], { padding: 1, groups: 64 }],
+      ["few channels", [16, 3, 64, 64], [8, 3, 5, 5], { padding: 2, stride: 2 }],
+      ["small maps", [32, 128, 4, 4], [128, 128, 3, 3], { padding: 1 }],
+    ] as const)("%s", (_, shape, kernel, options) => {
+      forSeeds(1, (choices) => {
+        const [images, weights] = [numbers(choices, shape), numbers(choices, kernel)];
+        const bits = (threads: number): Uint8Array[] => {
+          setThreadCount(threads);
+          const device = "native";
+          const x = tensor(images.values, { shape, device, requiresGrad: true });
+          const w = tensor(weights.values, { shape: kernel, device, requiresGrad: true });
+          const y = conv2d(x, w, undefined, options);
+          y.square().sum().backward();
+          return [y, x.grad ?? x, w.grad ?? w].map((t) => new Uint8Array(t.toTypedArray().slice().buffer));
+        };
+        const expected = bits(1);
+        for (let repeat = 0; repeat < 5; repeat++) {
+          const isSame = bits(2).map((actual, i) => Buffer.compare(actual, expected[i]) === 0);
+          expect(isSame).toEqual([true, true, true]);
+        }
+      });
+    });
+  },
+);
+
 describe.skipIf(missing !== undefined)("the image kernels of the addon refuse", () => {
   const windows = { stride: [1, 1], dilation: [1, 1], before: [1, 1] };
   const make = (
