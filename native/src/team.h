@@ -1,5 +1,5 @@
-// Threads that share work. Parts of a job are handed out one by one to whoever asks; the caller takes part, and waits only
-// for parts that a worker has begun. A worker that sleeps, or that the system has put aside, holds nobody up.
+// Threads that share work. Parts of a job are handed out to whoever asks, a few at a time; the caller takes part, and waits
+// only for parts that a worker has taken. A worker that sleeps holds nobody up, one that the system has put aside little.
 #pragma once
 
 #include <omp.h>
