@@ -30,7 +30,7 @@ inline void storeSome(const Vec& v, int64_t count, float* p) {
     std::memcpy(p, &v, kHalf * sizeof(float));
     i = kHalf;
   }
-  for (; i < count; i++) p[i] = v[i];
+  for (; i < count; i++) std::memcpy(p + i, reinterpret_cast<const char*>(&v) + i * sizeof(float), sizeof(float));
 }
 
 // Short rows are copied so often that a call of memcpy would count.
@@ -318,9 +318,7 @@ void FewChannels::forward(const float* x, const float* w, const float* bias, flo
 
 void FewChannels::addWindows(const float* columns, int64_t count, float* band) const {
   const int64_t size = run(), rest = size % kLanes == 0 ? kLanes : size % kLanes;
-  typedef int32_t Bits __attribute__((vector_size(sizeof(Vec))));
-  Bits isThere;  // in the last vector of a run
-  for (int i = 0; i < kLanes; i++) isThere[i] = i < rest ? -1 : 0;
+  const FirstLanes there(rest);  // of the last vector of a run
   // Windows that overlap are far apart in time: a load that touches what was just stored would have to wait.
   const int64_t step = strideAcross * in, apart = (kLanes + step - 1) / step;
   for (int64_t start = 0; start < apart; start++) {
@@ -337,7 +335,7 @@ void FewChannels::addWindows(const float* columns, int64_t count, float* band) c
         }
         load(sum, window + j);
         load(more, from + j);
-        store(sum + reinterpret_cast<Vec>(reinterpret_cast<Bits>(more) & isThere), window + j);
+        store(sum + there.of(more), window + j);
       }
     }
   }

@@ -1,16 +1,100 @@
 // Sixteen neighbouring numbers, as one vector or as many as the processor needs.
 #pragma once
 
+#include <cstdint>
 #include <cstring>
 #include <utility>
 
 namespace kindling {
 
 constexpr int kLanes = 16;
+
+#ifdef __AVX512F__
+
 typedef float Vec __attribute__((vector_size(kLanes * sizeof(float))));
+typedef int32_t Bits __attribute__((vector_size(sizeof(Vec))));
 
 inline void load(Vec& v, const float* p) { std::memcpy(&v, p, sizeof(v)); }
 inline void store(const Vec& v, float* p) { std::memcpy(p, &v, sizeof(v)); }
+
+inline Vec both(const Vec& v, const Bits& bits) { return reinterpret_cast<Vec>(reinterpret_cast<Bits>(v) & bits); }
+
+#else
+
+// Of vectors wider than a register GCC keeps sums in memory, so they are several registers.
+#ifdef __AVX__
+constexpr int kRegisterLanes = 8;
+#else
+constexpr int kRegisterLanes = 4;
+#endif
+constexpr int kRegisters = kLanes / kRegisterLanes;
+typedef float Register __attribute__((vector_size(kRegisterLanes * sizeof(float))));
+typedef int32_t RegisterBits __attribute__((vector_size(sizeof(Register))));
+
+struct Bits {
+  RegisterBits in[kRegisters];
+};
+
+struct Vec {
+  Register in[kRegisters];
+
+  Vec& operator+=(const Vec& other) { return *this = *this + other; }
+
+  friend Vec operator+(const Vec& a, const Vec& b) {
+    return each([&](int i) { return a.in[i] + b.in[i]; });
+  }
+  friend Vec operator-(const Vec& a, const Vec& b) {
+    return each([&](int i) { return a.in[i] - b.in[i]; });
+  }
+  friend Vec operator*(const Vec& a, const Vec& b) {
+    return each([&](int i) { return a.in[i] * b.in[i]; });
+  }
+  friend Vec operator*(float a, const Vec& b) {
+    return each([&](int i) { return a * b.in[i]; });
+  }
+  friend Vec operator*(const Vec& a, float b) { return b * a; }
+
+  template <class Make>
+  static Vec each(Make&& make) {
+    Vec v;
+#pragma GCC unroll 4
+    for (int i = 0; i < kRegisters; i++) v.in[i] = make(i);
+    return v;
+  }
+};
+
+// Register by register: all at once would go through memory.
+inline void load(Vec& v, const float* p) {
+#pragma GCC unroll 4
+  for (int i = 0; i < kRegisters; i++) std::memcpy(&v.in[i], p + i * kRegisterLanes, sizeof(Register));
+}
+inline void store(const Vec& v, float* p) {
+#pragma GCC unroll 4
+  for (int i = 0; i < kRegisters; i++) std::memcpy(p + i * kRegisterLanes, &v.in[i], sizeof(Register));
+}
+
+inline Vec both(const Vec& v, const Bits& bits) {
+  return Vec::each([&](int i) {
+    return reinterpret_cast<Register>(reinterpret_cast<RegisterBits>(v.in[i]) & bits.in[i]);
+  });
+}
+
+#endif
+
+// The first few lanes.
+class FirstLanes {
+ public:
+  explicit FirstLanes(int64_t count) {
+    int32_t lanes[kLanes];
+    for (int i = 0; i < kLanes; i++) lanes[i] = i < count ? -1 : 0;
+    std::memcpy(&bits_, lanes, sizeof(bits_));
+  }
+  // These lanes of v, zeros in the others.
+  Vec of(const Vec& v) const { return both(v, bits_); }
+
+ private:
+  Bits bits_;
+};
 
 // What there is of sixteen numbers in front of `end`.
 inline void loadAtMost(Vec& v, const float* p, const float* end) {
@@ -21,29 +105,45 @@ inline void loadAtMost(Vec& v, const float* p, const float* end) {
   }
 }
 
-template <int... kLane>
-inline Vec pick(const Vec& a, const Vec& b, std::integer_sequence<int, kLane...>) {
+template <class V, int... kLane>
+inline V pick(const V& a, const V& b, std::integer_sequence<int, kLane...>) {
 #ifdef __clang__
   return __builtin_shufflevector(a, b, kLane...);
 #else
-  typedef int Lanes __attribute__((vector_size(sizeof(Vec))));
+  typedef int Lanes __attribute__((vector_size(sizeof(V))));
   return __builtin_shuffle(a, b, Lanes{kLane...});
 #endif
 }
 
 // In squares of 2·kStep lanes by as many rows, of which a and b are some: changes the upper right quarter for the lower left.
-template <int kStep, int... kLane>
-inline void swapQuarters(Vec& a, Vec& b, std::integer_sequence<int, kLane...>) {
-  const Vec upper = pick(a, b, std::integer_sequence<int, (kLane & kStep ? kLanes + kLane - kStep : kLane)...>());
-  b = pick(a, b, std::integer_sequence<int, (kLane & kStep ? kLanes + kLane : kLane + kStep)...>());
+template <int kStep, class V, int... kLane>
+inline void swapQuarters(V& a, V& b, std::integer_sequence<int, kLane...>) {
+  constexpr int kCount = sizeof...(kLane);
+  const V upper = pick(a, b, std::integer_sequence<int, (kLane & kStep ? kCount + kLane - kStep : kLane)...>());
+  b = pick(a, b, std::integer_sequence<int, (kLane & kStep ? kCount + kLane : kLane + kStep)...>());
   a = upper;
+}
+
+template <int kStep>
+inline void swapQuarters(Vec& a, Vec& b) {
+#ifdef __AVX512F__
+  swapQuarters<kStep>(a, b, std::make_integer_sequence<int, kLanes>());
+#else
+  for (int i = 0; i < kRegisters; i++) {
+    if constexpr (kStep < kRegisterLanes) {
+      swapQuarters<kStep>(a.in[i], b.in[i], std::make_integer_sequence<int, kRegisterLanes>());
+    } else if ((i & (kStep / kRegisterLanes)) == 0) {
+      std::swap(a.in[i + kStep / kRegisterLanes], b.in[i]);
+    }
+  }
+#endif
 }
 
 template <int kStep = kLanes / 2>
 inline void transpose(Vec (&rows)[kLanes]) {
 #pragma GCC unroll 16
   for (int i = 0; i < kLanes; i++) {
-    if ((i & kStep) == 0) swapQuarters<kStep>(rows[i], rows[i + kStep], std::make_integer_sequence<int, kLanes>());
+    if ((i & kStep) == 0) swapQuarters<kStep>(rows[i], rows[i + kStep]);
   }
   if constexpr (kStep > 1) transpose<kStep / 2>(rows);
 }

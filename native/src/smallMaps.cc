@@ -34,22 +34,29 @@ template <int kHigh, int kVectors>
 inline void tile(const std::vector<Part>& parts, int64_t aOffset, const Steps& steps, const float* shift, float* c,
                  int64_t cRow) {
   Vec sums[kHigh][kVectors];
+#pragma GCC unroll 2
   for (int j = 0; j < kVectors; j++) {
     Vec start{};
     if (shift != nullptr) load(start, shift + j * kLanes);
+#pragma GCC unroll 8
     for (int i = 0; i < kHigh; i++) sums[i][j] = start;
   }
   for (const Part& part : parts) {
     const float *a = part.a + aOffset, *b = part.b;
     for (int64_t p = 0; p < steps.count; p++, a += steps.aStep, b += steps.bStep) {
       Vec columns[kVectors];
+#pragma GCC unroll 2
       for (int j = 0; j < kVectors; j++) load(columns[j], b + j * kLanes);
+#pragma GCC unroll 8
       for (int i = 0; i < kHigh; i++) {
+#pragma GCC unroll 2
         for (int j = 0; j < kVectors; j++) sums[i][j] += a[i * steps.aRow] * columns[j];
       }
     }
   }
+#pragma GCC unroll 8
   for (int i = 0; i < kHigh; i++) {
+#pragma GCC unroll 2
     for (int j = 0; j < kVectors; j++) store(sums[i][j], c + i * cRow + j * kLanes);
   }
 }

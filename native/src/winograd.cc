@@ -37,7 +37,9 @@ template <int kHigh, int kVectors, bool kAdd>
 inline void product(const float* a, int64_t aRow, int64_t aStep, const float* b, int64_t bStep, int64_t k, float* c,
                     int64_t cRow) {
   Vec sums[kHigh][kVectors];
+#pragma GCC unroll 8
   for (int i = 0; i < kHigh; i++) {
+#pragma GCC unroll 2
     for (int j = 0; j < kVectors; j++) {
       if (kAdd) {
         load(sums[i][j], c + i * cRow + j * kLanes);
@@ -48,12 +50,17 @@ inline void product(const float* a, int64_t aRow, int64_t aStep, const float* b,
   }
   for (int64_t p = 0; p < k; p++, a += aStep, b += bStep) {
     Vec columns[kVectors];
+#pragma GCC unroll 2
     for (int j = 0; j < kVectors; j++) load(columns[j], b + j * kLanes);
+#pragma GCC unroll 8
     for (int i = 0; i < kHigh; i++) {
+#pragma GCC unroll 2
       for (int j = 0; j < kVectors; j++) sums[i][j] += a[i * aRow] * columns[j];
     }
   }
+#pragma GCC unroll 8
   for (int i = 0; i < kHigh; i++) {
+#pragma GCC unroll 2
     for (int j = 0; j < kVectors; j++) store(sums[i][j], c + i * cRow + j * kLanes);
   }
 }
