@@ -39,12 +39,12 @@ describe.each(devices)("xresnets on %s", (device) => {
       const model = xresnet(golden.blocks, golden.expansion, { classes: 10 }).to(device);
       expect([...model.stateDict().keys()]).toEqual(golden.keys);
       fill(model, setting);
-      const x = values([4, 3, 32, 32], 1, setting);
+      const x = values([12, 3, 32, 32], 1, setting);
       x.requiresGrad = true;
       const y = model.forward(x);
       const tolerance = { rtol: 2e-3, atol: 2e-3 };
       expectClose(y, golden.result, tolerance);
-      crossEntropy(y, tensor([3, 1, 4, 1], { dtype: "int32", device })).backward();
+      crossEntropy(y, tensor([3, 1, 4, 1, 5, 9, 2, 6, 5, 3, 5, 8], { dtype: "int32", device })).backward();
       // A weighed sum of thousands of numbers of both signs is as exact as their length allows.
       const check = (actual: readonly number[], wanted: readonly number[]): void =>
         expectClose(actual, wanted, { rtol: 1e-2, atol: 1e-2 * wanted[1] + 1e-6 });
