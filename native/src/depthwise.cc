@@ -1,6 +1,6 @@
 #include "depthwise.h"
 
-#include <cstring>
+#include <algorithm>
 
 #include "lanes.h"
 #include "team.h"
@@ -35,93 +35,65 @@ struct Columns {
   }
 };
 
-// y = x ∗ w + shift, with padding `top` and `left` in front; w is [tap][channels].
-struct Images {
-  const float* x;
-  int64_t height, width, channels, top, left;
-  const float *w, *shift;
-  float* y;
-  int64_t outHeight, outWidth;
-
-  int64_t pairs() const { return (outHeight + 1) / 2; }
-
-  // Rows `row` and row + 1 of one image.
-  void twoRows(int64_t n, int64_t row) const {
-    alignas(64) static const float kZeros[kLanes] = {};
-    alignas(64) float nowhere[kLanes];
-    for (int64_t c = 0; c < channels; c += kLanes) {
-      Vec taps[9], start;
-      for (int t = 0; t < 9; t++) load(taps[t], w + t * channels + c);
-      load(start, shift + c);
-      const float* rows[4];
-      int64_t steps[4];  // rows outside the image stand still on zeros
-      for (int i = 0; i < 4; i++) {
-        const int64_t at = row - top + i;
-        const bool isInside = at >= 0 && at < height;
-        rows[i] = isInside ? x + (n * height + at) * width * channels + c : kZeros;
-        steps[i] = isInside ? channels : 0;
-      }
-      const auto read = [&](int64_t column, Vec (&to)[4]) {
-        for (int i = 0; i < 4; i++) {
-          to[i] = Vec{};
-          if (column >= 0 && column < width) load(to[i], rows[i] + column * steps[i]);
-        }
-      };
-      Columns at;
-      read(-left - 1, at.left);  // pushed out at once
-      read(-left, at.middle);
-      read(-left + 1, at.right);
-      float* first = y + (n * outHeight + row) * outWidth * channels + c;
-      const bool hasSecond = row + 1 < outHeight;
-      float* second = hasSecond ? first + outWidth * channels : nowhere;
-      for (int64_t j = 0; j < outWidth; j++) {
-        Vec next[4];
-        read(j - left + 2, next);
-        at.push(next);
-        store(at.under(taps, 0, start), first + j * channels);
-        store(at.under(taps, 1, start), second + (hasSecond ? j * channels : 0));
-      }
-    }
-  }
-
-  void run(int64_t batch) const {
-    parallelFor(batch * pairs(), batch * outHeight * outWidth * channels, [&](int64_t begin, int64_t end) {
-      for (int64_t i = begin; i < end; i++) twoRows(i / pairs(), i % pairs() * 2);
-    });
-  }
-};
-
-// w[tap][channels] from w[channels][tap], the kernel turned round if asked for.
-void spread(const float* w, int64_t channels, bool turn, float* to) {
-  for (int t = 0; t < 9; t++) {
-    for (int64_t c = 0; c < channels; c++) to[t * channels + c] = w[c * 9 + (turn ? 8 - t : t)];
-  }
-}
-
 }  // namespace
 
-bool Depthwise::pays(Kind kind) const {
+bool Depthwise::pays() const {
 #ifdef __AVX512F__
-  return kind != Weight && in % kLanes == 0 && kernelHeight == 3 && kernelWidth == 3 && strideDown == 1 &&
-         strideAcross == 1 && top <= 2 && left <= 2;
+  return channels % kLanes == 0;
 #else
   return false;
 #endif
 }
 
 void Depthwise::forward(const float* x, const float* w, const float* bias, float* y, char* scratch) const {
-  float *taps = reinterpret_cast<float*>(scratch), *shift = taps + 9 * in;
-  spread(w, in, false, taps);
-  std::fill_n(shift, in, 0.0f);
-  if (bias != nullptr) std::copy_n(bias, in, shift);
-  Images{x, height, width, in, top, left, taps, shift, y, outHeight, outWidth}.run(batch);
+  float *taps = reinterpret_cast<float*>(scratch), *shift = taps + 9 * channels;
+  for (int t = 0; t < 9; t++) {
+    for (int64_t c = 0; c < channels; c++) taps[t * channels + c] = w[c * 9 + (isTurned ? 8 - t : t)];
+  }
+  std::fill_n(shift, channels, 0.0f);
+  if (bias != nullptr) std::copy_n(bias, channels, shift);
+  const int64_t pairs = (outHeight + 1) / 2;
+  parallelFor(batch * pairs, batch * outHeight * outWidth * channels, [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; i++) twoRows(x, taps, shift, y, i / pairs, i % pairs * 2);
+  });
 }
 
-void Depthwise::data(const float* y, const float* w, float* x, char* scratch) const {
-  float *taps = reinterpret_cast<float*>(scratch), *shift = taps + 9 * in;
-  spread(w, in, true, taps);
-  std::fill_n(shift, in, 0.0f);
-  Images{y, outHeight, outWidth, in, 2 - top, 2 - left, taps, shift, x, height, width}.run(batch);
+void Depthwise::twoRows(const float* x, const float* w, const float* shift, float* y, int64_t n, int64_t row) const {
+  alignas(64) static const float kZeros[kLanes] = {};
+  alignas(64) float nowhere[kLanes];
+  for (int64_t c = 0; c < channels; c += kLanes) {
+    Vec taps[9], start;
+    for (int t = 0; t < 9; t++) load(taps[t], w + t * channels + c);
+    load(start, shift + c);
+    const float* rows[4];
+    int64_t steps[4];  // rows outside the image stand still on zeros
+    for (int i = 0; i < 4; i++) {
+      const int64_t at = row - top + i;
+      const bool isInside = at >= 0 && at < height;
+      rows[i] = isInside ? x + (n * height + at) * width * channels + c : kZeros;
+      steps[i] = isInside ? channels : 0;
+    }
+    const auto read = [&](int64_t column, Vec (&to)[4]) {
+      for (int i = 0; i < 4; i++) {
+        to[i] = Vec{};
+        if (column >= 0 && column < width) load(to[i], rows[i] + column * steps[i]);
+      }
+    };
+    Columns at;
+    read(-left - 1, at.left);  // pushed out at once
+    read(-left, at.middle);
+    read(-left + 1, at.right);
+    float* first = y + (n * outHeight + row) * outWidth * channels + c;
+    const bool hasSecond = row + 1 < outHeight;
+    float* second = hasSecond ? first + outWidth * channels : nowhere;
+    for (int64_t j = 0; j < outWidth; j++) {
+      Vec next[4];
+      read(j - left + 2, next);
+      at.push(next);
+      store(at.under(taps, 0, start), first + j * channels);
+      store(at.under(taps, 1, start), second + (hasSecond ? j * channels : 0));
+    }
+  }
 }
 
 }  // namespace kindling

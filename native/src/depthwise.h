@@ -3,21 +3,29 @@
 #pragma once
 
 #include <cstddef>
-
-#include "maps.h"
+#include <cstdint>
 
 namespace kindling {
 
-struct Depthwise : Maps {
+// Geometry of a convolution of channels-last images, or of the gradient for its input, which is one with the kernel
+// turned round.
+struct Depthwise {
+  int64_t batch, height, width, channels;  // of what is read
+  int64_t outHeight, outWidth;             // of the result
+  int64_t top, left;                       // padding in front
+  bool isTurned;
+
   // Whether it is faster than oneDNN, by measurement.
-  bool pays(Kind kind) const;
+  bool pays() const;
   // Bytes of scratch memory.
-  size_t bytes() const { return sizeof(float) * static_cast<size_t>(taps() * in + out); }
+  size_t bytes() const { return sizeof(float) * static_cast<size_t>(10 * channels); }
 
   // y = x ∗ w + bias; w is [channels, 1, 3, 3], bias may be null.
   void forward(const float* x, const float* w, const float* bias, float* y, char* scratch) const;
-  // x = gradient for the input, from y, the gradient of the result.
-  void data(const float* y, const float* w, float* x, char* scratch) const;
+
+ private:
+  // Rows `row` and row + 1 of one image; w is [tap][channels].
+  void twoRows(const float* x, const float* w, const float* shift, float* y, int64_t n, int64_t row) const;
 };
 
 }  // namespace kindling

@@ -21,14 +21,19 @@ Begin turnedBegin(const Along& a) {
   return {a.before == 0 ? 1 : 0, a.before == 1 ? 0 : 1};  // under a middle tap
 }
 
-// The problem as Winograd's algorithm takes it: 3×3 kernels at stride 1 or 2, padded by at most 2.
-bool asWinograd(const Problem& p, Kind kind, Winograd& w) {
-  if (p.windows.axes != 2 || p.groups != 1) return false;
+// Kernels of 3×3 at stride 1 up to `mostStride`, padded by at most 2.
+bool isThreeByThree(const Problem& p, int64_t mostStride) {
+  if (p.windows.axes != 2) return false;
   const Along &y = p.windows.spatial(0), &x = p.windows.spatial(1);
   for (const Along* a : {&y, &x}) {
-    if (a->kernel != 3 || a->stride > 2 || a->dilation != 1 || a->before > 2) return false;
+    if (a->kernel != 3 || a->stride > mostStride || a->dilation != 1 || a->before > 2) return false;
   }
-  if (y.stride != x.stride) return false;
+  return y.stride == x.stride;
+}
+
+bool asWinograd(const Problem& p, Kind kind, Winograd& w) {
+  if (p.groups != 1 || !isThreeByThree(p, 2)) return false;
+  const Along &y = p.windows.spatial(0), &x = p.windows.spatial(1);
   if (kind == Data) {
     const Begin down = turnedBegin(y), across = turnedBegin(x);
     w = {p.x.size[0], y.places, x.places, p.y.size[1], y.size, x.size, p.x.size[1], y.stride, true,
@@ -39,21 +44,40 @@ bool asWinograd(const Problem& p, Kind kind, Winograd& w) {
   return w.pays();
 }
 
-void runWinograd(Context& context, const Problem& p, Kind kind, const Winograd& w) {
-  char* scratch = context.dnn().scratch(kind == Weight ? w.weightBytes() : w.forwardBytes());
-  float *x = p.x.as<float>(), *y = p.y.as<float>(), *weight = p.weight.as<float>();
-  if (kind == Forward) {
-    w.forward(x, weight, p.hasBias ? p.bias.as<float>() : nullptr, y, scratch);
-  } else if (kind == Data) {
-    w.forward(y, weight, nullptr, x, scratch);
+bool asDepthwise(const Problem& p, Kind kind, Depthwise& d) {
+  const int64_t c = p.x.size[1];
+  if (kind == Weight || p.groups != c || p.y.size[1] != c || !isThreeByThree(p, 1)) return false;
+  const Along &y = p.windows.spatial(0), &x = p.windows.spatial(1);
+  if (kind == Data) {
+    d = {p.x.size[0], y.places, x.places, c, y.size, x.size, 2 - y.before, 2 - x.before, true};
   } else {
-    w.weights(x, y, weight, scratch);
+    d = {p.x.size[0], y.size, x.size, c, y.places, x.places, y.before, x.before, false};
+  }
+  return d.pays();
+}
+
+// With an algorithm to which the gradient for the input is a convolution, too.
+template <class Algorithm>
+void convolve(const Problem& p, Kind kind, const Algorithm& algorithm, char* scratch) {
+  float *x = p.x.as<float>(), *y = p.y.as<float>(), *weight = p.weight.as<float>();
+  if (kind == Data) {
+    algorithm.forward(y, weight, nullptr, x, scratch);
+  } else {
+    algorithm.forward(x, weight, p.hasBias ? p.bias.as<float>() : nullptr, y, scratch);
   }
 }
 
-// Problems of plain images without dilation.
+void runWinograd(Context& context, const Problem& p, Kind kind, const Winograd& w) {
+  if (kind == Weight) {
+    w.weights(p.x.as<float>(), p.y.as<float>(), p.weight.as<float>(), context.dnn().scratch(w.weightBytes()));
+  } else {
+    convolve(p, kind, w, context.dnn().scratch(w.forwardBytes()));
+  }
+}
+
+// Problems of plain images without dilation or groups.
 bool asMaps(const Problem& p, Maps& m) {
-  if (p.windows.axes != 2) return false;
+  if (p.windows.axes != 2 || p.groups != 1) return false;
   const Along &y = p.windows.spatial(0), &x = p.windows.spatial(1);
   if (y.dilation != 1 || x.dilation != 1) return false;
   m = {p.x.size[0], y.size, x.size, p.x.size[1], y.places, x.places, p.y.size[1],
@@ -71,16 +95,6 @@ void runOnMaps(Context& context, const Problem& p, Kind kind, const Algorithm& m
     m.data(y, weight, x, scratch);
   } else {
     m.weights(x, y, weight, scratch);
-  }
-}
-
-void runDepthwise(Context& context, const Problem& p, Kind kind, const Depthwise& d) {
-  char* scratch = context.dnn().scratch(d.bytes());
-  float *x = p.x.as<float>(), *y = p.y.as<float>(), *weight = p.weight.as<float>();
-  if (kind == Forward) {
-    d.forward(x, weight, p.hasBias ? p.bias.as<float>() : nullptr, y, scratch);
-  } else {
-    d.data(y, weight, x, scratch);
   }
 }
 
@@ -114,15 +128,14 @@ void sumPositions(const View& y, float* bias) {
 
 bool runOwn(Context& context, const Problem& p, Kind kind) {
   Winograd w;
+  Depthwise d;
   Maps m;
   if (asWinograd(p, kind, w)) {
     runWinograd(context, p, kind, w);
+  } else if (asDepthwise(p, kind, d)) {
+    convolve(p, kind, d, context.dnn().scratch(d.bytes()));
   } else if (!asMaps(p, m)) {
     return false;
-  } else if (p.groups > 1) {
-    const Depthwise depthwise{m};
-    if (p.groups != m.in || m.in != m.out || !depthwise.pays(kind)) return false;
-    runDepthwise(context, p, kind, depthwise);
   } else if (const SmallMaps small{m}; small.pays()) {
     runOnMaps(context, p, kind, small);
   } else if (const FewChannels few{m}; few.pays(kind)) {

@@ -103,16 +103,20 @@ class Team {
       if (offer.front == offer.back || lane >= offer.lanes) return false;
       const int count = std::max(1, (offer.back - offer.front) / (kTakings * offer.lanes));
       const int first = lane == 0 ? offer.front : offer.back - count;
-      (lane == 0 ? offer.front : offer.back) += lane == 0 ? count : -count;
+      if (lane == 0) {
+        offer.front += count;
+      } else {
+        offer.back -= count;
+      }
       if (offer_.compare_exchange_weak(word, offer.word(), std::memory_order_acq_rel)) {
-        for (int part = first; part < first + count; part++) run(part, lane);
+        for (int part = first; part < first + count; part++) doPart(part, lane);
         done_.fetch_add(count, std::memory_order_release);
         return true;
       }
     }
   }
 
-  void run(int part, int lane) {
+  void doPart(int part, int lane) {
     try {
       function_(job_, part, lane);
     } catch (...) {

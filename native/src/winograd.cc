@@ -144,8 +144,11 @@ struct Filtering {
   }
 
   // Whether each thread transforms all weights for itself: the more tiles, the less it counts, and cores need not wait for
-  // each other's memory.
-  bool hasOwnWeights() const { return g.tiles() >= 128 * omp_get_max_threads(); }
+  // each other's memory; not where that would be much memory.
+  bool hasOwnWeights() const {
+    constexpr int64_t kMost = 2 * 1024 * 1024;  // numbers
+    return g.tiles() >= 128 * omp_get_max_threads() && kWeights * apart(g.in * g.out) <= kMost;
+  }
 
   size_t forwardBytes() const {
     const int64_t threads = omp_get_max_threads(), perThread = apart(blockTiles() * g.in) + apart(blockTiles() * g.out);
@@ -160,25 +163,31 @@ struct Filtering {
     return sizeof(float) * static_cast<size_t>(sums + rooms + std::max(g.in, g.out));
   }
 
-  // The points from kFrom to kTo of Bᵀ x B of one tile into v[point][…], `pointStep` apart, while the next one's numbers are
-  // fetched.
+  // The points from kFrom to kTo of a square of kSide numbers a side, transformed along both axes: stored `step` apart.
+  template <int kFrom, int kTo, int kSide, auto kTransform>
+  [[gnu::always_inline]] static void transformPoints(const Vec* d, float* to, int64_t step) {
+    constexpr int kTop = kFrom / kAlong, kHigh = (kTo - 1) / kAlong + 1 - kTop;
+    Vec half[kHigh * kSide], full[kHigh * kAlong];
+    for (int j = 0; j < kSide; j++) {
+      Vec column[kAlong];
+      kTransform(d + j, kSide, column, 1);
+      for (int i = 0; i < kHigh; i++) half[i * kSide + j] = column[kTop + i];
+    }
+    for (int i = 0; i < kHigh; i++) kTransform(half + i * kSide, 1, full + i * kAlong, 1);
+    for (int k = kFrom; k < kTo; k++) store(full[k - kTop * kAlong], to + (k - kFrom) * step);
+  }
+
+  // These points of Bᵀ x B of one tile into v[point][…], while the next one's numbers are fetched.
   template <int kFrom, int kTo>
   static void transformInput(const float* const* at, const float* const* next, int64_t channels, float* v,
                              int64_t pointStep) {
-    constexpr int kTop = kFrom / kAlong, kRowsHere = (kTo - 1) / kAlong + 1 - kTop;
     for (int64_t c = 0; c < channels; c += kLanes) {
-      Vec d[kIn * kIn], half[kRowsHere * kIn], full[kRowsHere * kAlong];
+      Vec d[kIn * kIn];
       for (int k = 0; k < kIn * kIn; k++) {
         load(d[k], at[k] + c);
         __builtin_prefetch(next[k] + c);
       }
-      for (int j = 0; j < kIn; j++) {
-        Vec column[kAlong];
-        Axis::input(d + j, kIn, column, 1);
-        for (int i = 0; i < kRowsHere; i++) half[i * kIn + j] = column[kTop + i];
-      }
-      for (int i = 0; i < kRowsHere; i++) Axis::input(half + i * kIn, 1, full + i * kAlong, 1);
-      for (int k = kFrom; k < kTo; k++) store(full[k - kTop * kAlong], v + (k - kFrom) * pointStep + c);
+      transformPoints<kFrom, kTo, kIn, Axis::input>(d, v + c, pointStep);
     }
   }
 
@@ -202,21 +211,14 @@ struct Filtering {
   template <int kFrom, int kTo>
   void transformGradients(const Images<const float>& y, int64_t channels, int64_t first, int64_t count, float* z,
                           int64_t pointStep) const {
-    constexpr int kTop = kFrom / kAlong, kRowsHere = (kTo - 1) / kAlong + 1 - kTop;
     for (int64_t t = 0; t < count; t++) {
       const Tile tile(g, first + t);
       const float* at[kOut * kOut];
       y.locate(tile.n, tile.down * kOut, tile.across * kOut, kOut, at);
       for (int64_t c = 0; c < channels; c += kLanes) {
-        Vec d[kOut * kOut], half[kRowsHere * kOut], full[kRowsHere * kAlong];
+        Vec d[kOut * kOut];
         for (int k = 0; k < kOut * kOut; k++) load(d[k], at[k] + c);
-        for (int j = 0; j < kOut; j++) {
-          Vec column[kAlong];
-          Axis::gradient(d + j, kOut, column, 1);
-          for (int i = 0; i < kRowsHere; i++) half[i * kOut + j] = column[kTop + i];
-        }
-        for (int i = 0; i < kRowsHere; i++) Axis::gradient(half + i * kOut, 1, full + i * kAlong, 1);
-        for (int k = kFrom; k < kTo; k++) store(full[k - kTop * kAlong], z + (k - kFrom) * pointStep + t * channels + c);
+        transformPoints<kFrom, kTo, kOut, Axis::gradient>(d, z + t * channels + c, pointStep);
       }
     }
   }
