@@ -62,11 +62,16 @@ constexpr int kLanes = 8;
 #endif
 typedef float Lanes __attribute__((vector_size(kLanes * sizeof(float))));
 
+// Where floats lie: by memcpy GCC may go in halves, of which a whole vector is not had again without waiting.
 template <class V>
-inline V loaded(const float* from) {
-  V v;
-  std::memcpy(&v, from, sizeof(V));
-  return v;
+inline auto& vectorAt(const float* p) {
+  typedef V Anywhere __attribute__((aligned(alignof(float)), may_alias));
+  return *reinterpret_cast<const Anywhere*>(p);
+}
+template <class V>
+inline auto& vectorAt(float* p) {
+  typedef V Anywhere __attribute__((aligned(alignof(float)), may_alias));
+  return *reinterpret_cast<Anywhere*>(p);
 }
 
 template <class V, int kCount>
@@ -77,9 +82,12 @@ struct Strip {
 
   Strip() = default;
   explicit Strip(const float* from) {
-    for (int l = 0; l < kCount; l++) at[l] = loaded<V>(from + l * step);
+    for (int l = 0; l < kCount; l++) at[l] = vectorAt<V>(from + l * step);
   }
-  void store(float* to) const { std::memcpy(to, at, sizeof(at)); }
+  void store(float* to) const {
+#pragma GCC unroll 4
+    for (int l = 0; l < kCount; l++) vectorAt<V>(to + l * step) = at[l];
+  }
 };
 
 // Calls run(Strip, first column) so that every column is covered; some may be covered twice.

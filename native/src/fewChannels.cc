@@ -192,6 +192,7 @@ void addGradients(const Gradients& g) {
     const float* x = g.x + row * g.xRow;
     for (int64_t p = 0; p < g.pixels; p++, x += g.xStep, y += g.yStep) {
       Vec columns[kVectors];
+#pragma GCC unroll 4
       for (int v = 0; v < kVectors; v++) load(columns[v], y + v * kLanes);
 #pragma GCC unroll 16
       for (int j = 0; j < kHigh; j++) {

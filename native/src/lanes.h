@@ -14,8 +14,11 @@ constexpr int kLanes = 16;
 typedef float Vec __attribute__((vector_size(kLanes * sizeof(float))));
 typedef int32_t Bits __attribute__((vector_size(sizeof(Vec))));
 
-inline void load(Vec& v, const float* p) { std::memcpy(&v, p, sizeof(v)); }
-inline void store(const Vec& v, float* p) { std::memcpy(p, &v, sizeof(v)); }
+// Where floats lie: by memcpy GCC may go in halves, of which a whole vector is not had again without waiting.
+typedef float Anywhere __attribute__((vector_size(sizeof(Vec)), aligned(alignof(float)), may_alias));
+
+inline void load(Vec& v, const float* p) { v = *reinterpret_cast<const Anywhere*>(p); }
+inline void store(const Vec& v, float* p) { *reinterpret_cast<Anywhere*>(p) = v; }
 
 inline Vec both(const Vec& v, const Bits& bits) { return reinterpret_cast<Vec>(reinterpret_cast<Bits>(v) & bits); }
 
