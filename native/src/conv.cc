@@ -1,5 +1,6 @@
 // Convolution and its two gradients through oneDNN. Images are used where they lie, in channels-last order; weights are
 // reordered to what the primitive asks for in each call, which costs little beside the work.
+#include "columns.h"
 #include "convolution.h"
 #include "primitives.h"
 #include "signals.h"
@@ -106,8 +107,8 @@ BwdData::primitive_desc dataDesc(const dnnl::engine& engine, const Shapes& s, co
                                  s.attributes);
 }
 BwdWeight::primitive_desc weightDesc(const dnnl::engine& engine, const Shapes& s, const Fwd::primitive_desc& hint) {
-  return BwdWeight::primitive_desc(engine, kDirect, s.x, s.weight, s.bias, s.y, s.strides, s.dilations, s.before,
-                                   s.after, hint, s.attributes);
+  return BwdWeight::primitive_desc(engine, kDirect, s.x, s.weight, s.y, s.strides, s.dilations, s.before, s.after, hint,
+                                   s.attributes);
 }
 #else
 Fwd::primitive_desc forwardDesc(const dnnl::engine& engine, const Shapes& s) {
@@ -120,7 +121,7 @@ BwdData::primitive_desc dataDesc(const dnnl::engine& engine, const Shapes& s, co
   return BwdData::primitive_desc(desc, s.attributes, engine, hint);
 }
 BwdWeight::primitive_desc weightDesc(const dnnl::engine& engine, const Shapes& s, const Fwd::primitive_desc& hint) {
-  const BwdWeight::desc desc(kDirect, s.x, s.weight, s.bias, s.y, s.strides, s.dilations, s.before, s.after);
+  const BwdWeight::desc desc(kDirect, s.x, s.weight, s.y, s.strides, s.dilations, s.before, s.after);
   return BwdWeight::primitive_desc(desc, s.attributes, engine, hint);
 }
 #endif
@@ -162,7 +163,7 @@ void addMemory(ConvEntry& e, const dnnl::engine& engine, const Shapes& s, const 
                       {DNNL_ARG_SCRATCHPAD, lane.scratch}};
     if (p.hasBias) {
       lane.bias = memory(s.bias, engine, nullptr);
-      lane.arguments.insert({kind == Forward ? DNNL_ARG_BIAS : DNNL_ARG_DIFF_BIAS, lane.bias});
+      lane.arguments.insert({DNNL_ARG_BIAS, lane.bias});
     }
     e.lanes.push_back(std::move(lane));
   }
@@ -258,13 +259,11 @@ void run(Context& context, const Problem& p, Kind kind) {
   ConvEntry& last = rest == size ? e : entryFor(primitives, imagesOf(p, rest), kind, lanes, &e);
   const SignalsHeld held(!isShared || e.isProduct || last.isProduct);
 
-  // Scratch: weights as the primitives want them (a set for each part that makes some), biases, room for each thread.
-  const int64_t channels = p.y.size[1];
+  // Scratch: weights as the primitives want them (a set for each part that makes some), room for each thread.
   const int64_t sets = kind == Weight ? (e.reorders || parts > 1 ? parts : 0) : (e.reorders ? 1 : 0);
-  const size_t room = std::max(e.scratchBytes, last.scratchBytes), biasBytes = padded(channels * sizeof(float));
-  char* weights = primitives.scratch(sets * e.weightBytes + parts * biasBytes + lanes * room);
-  char* biases = weights + sets * e.weightBytes;
-  char* rooms = biases + parts * biasBytes;
+  const size_t room = std::max(e.scratchBytes, last.scratchBytes);
+  char* weights = primitives.scratch(sets * e.weightBytes + lanes * room);
+  char* rooms = weights + sets * e.weightBytes;
   e.plain.set_data_handle(p.weight.data);
   e.blocked.set_data_handle(sets > 0 ? weights : p.weight.data);
   if (e.reorders && kind != Weight) e.reorder.execute(primitives.stream, e.plain, e.blocked);
@@ -276,17 +275,13 @@ void run(Context& context, const Problem& p, Kind kind) {
     l.x.set_data_handle(p.x.as<float>() + part * xStep);
     l.y.set_data_handle(p.y.as<float>() + part * yStep);
     l.weight.set_data_handle(sets == 0 ? p.weight.data : weights + (kind == Weight ? part * e.weightBytes : 0));
-    if (p.hasBias) l.bias.set_data_handle(kind == Weight && parts > 1 ? biases + part * biasBytes : p.bias.data);
+    if (p.hasBias) l.bias.set_data_handle(p.bias.data);
     l.scratch.set_data_handle(rooms + lane * room);
     entry.primitive.execute(primitives.stream, l.arguments);
   });
 
   if (kind == Weight && parts > 1) {
     addParts(reinterpret_cast<float*>(weights), parts, e.weightBytes / sizeof(float), e.weightDesc.get_size() / sizeof(float));
-    if (p.hasBias) {
-      addParts(reinterpret_cast<float*>(biases), parts, biasBytes / sizeof(float), channels);
-      std::copy_n(reinterpret_cast<float*>(biases), channels, p.bias.as<float>());
-    }
   }
   if (kind == Weight && sets > 0) {
     if (e.reorders) {
@@ -294,6 +289,35 @@ void run(Context& context, const Problem& p, Kind kind) {
     } else {
       std::copy_n(weights, e.weightDesc.get_size(), p.weight.data);
     }
+  }
+}
+
+// The gradient for the bias: sums over all positions, in float over blocks and in double over these. oneDNN, which has it
+// done with the weights, takes longer than to read the gradients once more.
+void sumPositions(const View& y, float* bias) {
+  constexpr int64_t kParts = 16, kFewest = 64;
+  const int64_t c = y.size[1], rows = y.elements() / c;
+  const int64_t parts = std::min(kParts, (rows + kFewest - 1) / kFewest);
+  std::vector<double> totals(parts * c, 0.0);
+  share(parts, omp_get_max_threads(), y.elements(), [&](int64_t part, int) {
+    const int64_t first = rows * part / parts, count = rows * (part + 1) / parts - first;
+    const Wide wide(count, c);
+    const float* gradients = y.as<float>() + first * c;
+    double* total = totals.data() + part * c;
+    const auto add = [&](const float* row) {
+      for (int64_t j = 0; j < c; j++) total[j] += row[j];
+    };
+    std::vector<float> sums(wide.width);
+    eachBlock(wide.rows, wide.width, [&](int64_t from, int64_t to) {
+      sumRows(gradients + from * wide.width, to - from, wide.width, sums.data());
+      for (int64_t j = 0; j < wide.width; j += c) add(sums.data() + j);
+    });
+    for (int64_t row = count - wide.tail; row < count; row++) add(gradients + row * c);
+  });
+  for (int64_t j = 0; j < c; j++) {
+    double total = 0;
+    for (int64_t part = 0; part < parts; part++) total += totals[part * c + j];
+    bias[j] = static_cast<float>(total);
   }
 }
 
@@ -332,6 +356,8 @@ double convolutionWeightKernel(Context& context, Reader& reader) {
   reader.view(p.weight);
   if (p.hasBias) reader.view(p.bias);
   check("convolutionWeight", p, reader);
+  if (p.hasBias) sumPositions(p.y, p.bias.as<float>());
+  p.hasBias = false;
   run(context, p, Weight);
   return 0;
 }

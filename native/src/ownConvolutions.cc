@@ -98,32 +98,6 @@ void runOnMaps(Context& context, const Problem& p, Kind kind, const Algorithm& m
   }
 }
 
-// The gradient for the bias: sums over all positions, in float over blocks and in double over these.
-void sumPositions(const View& y, float* bias) {
-  constexpr int64_t kBlock = 64, kParts = 16;
-  const int64_t c = y.size[1], rows = y.elements() / c;
-  const int64_t parts = std::min(kParts, (rows + kBlock - 1) / kBlock);
-  std::vector<double> totals(parts * c, 0.0);
-  share(parts, omp_get_max_threads(), y.elements(), [&](int64_t part, int) {
-    double* total = totals.data() + part * c;
-    std::vector<float> block(c);
-    const int64_t end = rows * (part + 1) / parts;
-    for (int64_t first = rows * part / parts; first < end; first += kBlock) {
-      std::fill(block.begin(), block.end(), 0.0f);
-      for (int64_t i = first; i < std::min(end, first + kBlock); i++) {
-        const float* row = y.as<float>() + i * c;
-        for (int64_t j = 0; j < c; j++) block[j] += row[j];
-      }
-      for (int64_t j = 0; j < c; j++) total[j] += block[j];
-    }
-  });
-  for (int64_t j = 0; j < c; j++) {
-    double total = 0;
-    for (int64_t part = 0; part < parts; part++) total += totals[part * c + j];
-    bias[j] = static_cast<float>(total);
-  }
-}
-
 }  // namespace
 
 bool runOwn(Context& context, const Problem& p, Kind kind) {
@@ -143,7 +117,6 @@ bool runOwn(Context& context, const Problem& p, Kind kind) {
   } else {
     return false;
   }
-  if (kind == Weight && p.hasBias) sumPositions(p.y, p.bias.as<float>());
   return true;
 }
 
