@@ -116,7 +116,7 @@ void backwardColumns(const View& g, const View& x, const Scaling& s, const View*
     gradientRows<kRelu>(g.as<float>() + from, x.as<float>() + from, rows, width, mean.data(), scale.data(),
                         shift.data(), a.data(), b.data(), out->as<float>() + from);
   };
-  parallelFor(w.rows, m * c, [&](int64_t r, int64_t last) { run(r * w.width, last - r, w.width); });
+  parallelFor(w.rows, m * c, Order::Outward, [&](int64_t r, int64_t last) { run(r * w.width, last - r, w.width); });
   run(w.rows * w.width, w.tail, c);
 }
 
@@ -174,7 +174,7 @@ double normalizeColumnsKernel(Context&, Reader& reader) {
     const auto rowsOf = relu ? normalizeRows<true> : normalizeRows<false>;
     rowsOf(x.as<float>() + from, rows, width, a.data(), scale.data(), shift.data(), out.as<float>() + from);
   };
-  parallelFor(w.rows, m * c, [&](int64_t r, int64_t last) { run(r * w.width, last - r, w.width); });
+  parallelFor(w.rows, m * c, Order::Outward, [&](int64_t r, int64_t last) { run(r * w.width, last - r, w.width); });
   run(w.rows * w.width, w.tail, c);
   return 0;
 }

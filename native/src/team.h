@@ -50,9 +50,13 @@ class OneThread {
 // Sends the workers to sleep before a library's own threads take the cores.
 void restWorkers();
 
+// In which order parts are taken. The caller begins at the front and workers at the back; both end in the middle, so that
+// a second pass over the same memory goes outward: it begins with what is still in their caches.
+enum class Order { Inward, Outward };
+
 // Calls run(first, last) for parts of 0 … count − 1, on as many threads as are worth it.
 template <class Run>
-inline void parallelFor(int64_t count, int64_t work, Run&& run) {
+inline void parallelFor(int64_t count, int64_t work, Order order, Run&& run) {
   const int threads = omp_get_max_threads();
   if (threads == 1 || count < 2 || work < kParallelWork) {
     if (count > 0) run(int64_t(0), count);
@@ -60,7 +64,17 @@ inline void parallelFor(int64_t count, int64_t work, Run&& run) {
   }
   // Several parts a thread, so that one that is held up does not hold up all; none so small that asking for it counts.
   const int64_t parts = std::min<int64_t>({count, int64_t(threads) * 8, std::max<int64_t>(2, work / 8192)});
-  share(parts, threads, work, [&](int64_t part, int) { run(part * count / parts, (part + 1) * count / parts); });
+  const int64_t middle = parts / 2;
+  share(parts, threads, work, [&](int64_t turn, int) {
+    const int64_t outward = turn < middle ? middle - 1 - turn : parts - 1 - turn + middle;
+    const int64_t part = order == Order::Inward ? turn : outward;
+    run(part * count / parts, (part + 1) * count / parts);
+  });
+}
+
+template <class Run>
+inline void parallelFor(int64_t count, int64_t work, Run&& run) {
+  parallelFor(count, work, Order::Inward, run);
 }
 
 }  // namespace kindling
