@@ -67,6 +67,7 @@
         "src/program.cc",
         "src/reduce.cc",
         "src/smallMaps.cc",
+        "src/smallProduct.cc",
         "src/space.cc",
         "src/team.cc",
         "src/watch.cc",

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "lanes.h"
+#include "pieces.h"
 #include "team.h"
 
 namespace kindling {
@@ -51,16 +52,6 @@ void eachPanel(int64_t lanes, Body&& body) {
     const int64_t vectors = std::min<int64_t>(kWide, (lanes - at) / kLanes);
     body(at, static_cast<int>(vectors));
     at += vectors * kLanes;
-  }
-}
-
-// Calls body(first, count) for pieces of about the same size, none above `most`.
-template <class Body>
-inline void eachPiece(int64_t size, int64_t most, Body&& body) {
-  const int64_t pieces = (size + most - 1) / most;
-  for (int64_t i = 0; i < pieces; i++) {
-    const int64_t first = size * i / pieces;
-    body(first, size * (i + 1) / pieces - first);
   }
 }
 

@@ -5,6 +5,10 @@
 #include <cstring>
 #include <utility>
 
+#ifdef __AVX512F__
+#include <immintrin.h>
+#endif
+
 namespace kindling {
 
 constexpr int kLanes = 16;
@@ -21,6 +25,12 @@ inline void load(Vec& v, const float* p) { v = *reinterpret_cast<const Anywhere*
 inline void store(const Vec& v, float* p) { *reinterpret_cast<Anywhere*>(p) = v; }
 
 inline Vec both(const Vec& v, const Bits& bits) { return reinterpret_cast<Vec>(reinterpret_cast<Bits>(v) & bits); }
+
+// The first few lanes, all if there are more: memory under the others is not touched.
+typedef __mmask16 Lanes;
+inline Lanes firstLanes(int64_t count) { return count >= kLanes ? 0xffff : (1 << count) - 1; }
+inline void loadSome(Vec& v, const float* p, Lanes lanes) { v = _mm512_maskz_loadu_ps(lanes, p); }
+inline void storeSome(const Vec& v, float* p, Lanes lanes) { _mm512_mask_storeu_ps(p, lanes, v); }
 
 #else
 

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "signals.h"
+#include "smallProduct.h"
 #include "team.h"
 
 namespace kindling {
@@ -44,11 +45,18 @@ FinishRow finisher(const Epilogue& e) {
 // and turning it round is faster: 64×784 · 784×50 by a fifth.
 bool turnsRound(int64_t m, int64_t n) { return m * n <= 1 << 18 && fill(n) < 0.9 * fill(m); }
 
+enum class How { Small, Plain, Turned };
+
 dnnl_status_t part(const Matrix& a, const Matrix& b, int64_t m, int64_t n, int64_t k, const Epilogue& epilogue, float* out,
-                   int64_t lead, bool turns) {
+                   int64_t lead, How how) {
   const FinishRow finish = finisher(epilogue);
-  if (!turns) {
-    const dnnl_status_t status = sgemm(a, b, m, n, k, out, lead);
+  if (how != How::Turned) {
+    dnnl_status_t status = dnnl_success;
+    if (how == How::Small) {
+      smallProduct(a, b, m, n, k, out, lead);
+    } else {
+      status = sgemm(a, b, m, n, k, out, lead);
+    }
     if (epilogue.bias == nullptr && !epilogue.relu) return status;
     for (int64_t i = 0; i < m; i++) finish(out + i * lead, 1, n, epilogue.bias, out + i * lead);
     return status;
@@ -77,13 +85,14 @@ struct Cut {
   bool rows;
 };
 
-Cut cutOf(bool isTransposedA, bool isTransposedB, int64_t m, int64_t n, int64_t k, int threads) {
-  const bool byWeights = !isTransposedA && isTransposedB && n >= 2 * kLanes && m <= 2 * n;
-  const bool rows = !byWeights && (m >= n || (isTransposedA && m >= 2 * kLanes));
+Cut cutOf(const Matrix& a, const Matrix& b, int64_t m, int64_t n, int64_t k, bool isSmall, int threads) {
+  const bool byWeights = !a.transposed && b.transposed && n >= 2 * kLanes && m <= 2 * n;
+  const bool rows = !byWeights && (m >= n || (a.transposed && m >= 2 * kLanes));
   const int64_t size = rows ? m : n;
   const int64_t wanted = std::min<int64_t>(std::max(threads, 2), int64_t(2.0 * m * n * k / kPartWork + 0.25));
   if (wanted < 2 || size < 2 * kLanes) return {1, size, rows};
-  const int64_t whole = byWeights || (rows && !turnsRound(m / wanted, n)) ? 1 : kLanes;  // registers
+  const int64_t registers = byWeights || (rows && !turnsRound(m / wanted, n)) ? 1 : kLanes;
+  const int64_t whole = isSmall && b.transposed ? kSmallSide : registers;
   const int64_t step = ((size + wanted - 1) / wanted + whole - 1) / whole * whole;
   return {(size + step - 1) / step, step, rows};
 }
@@ -95,7 +104,8 @@ dnnl_status_t product(const Matrix& a, const Matrix& b, int64_t m, int64_t n, in
   const double work = 2.0 * m * n * k;
   const int threads = omp_get_max_threads();
   const bool isWhole = work >= kOwnThreads && threads > 1;
-  const SignalsHeld held(isWhole || k > kStackDepth);
+  const bool isSmall = isSmallProduct(a, b, m, n, k);
+  const SignalsHeld held(isWhole || (k > kStackDepth && !isSmall));
   if (isWhole) {
     restWorkers();
     const dnnl_status_t status = sgemm(a, b, m, n, k, out, lead);
@@ -105,15 +115,17 @@ dnnl_status_t product(const Matrix& a, const Matrix& b, int64_t m, int64_t n, in
     });
     return status;
   }
-  const Cut cut = cutOf(a.transposed, b.transposed, m, n, k, threads);
+  const Cut cut = cutOf(a, b, m, n, k, isSmall, threads);
+  const auto how = [&](bool turns) { return isSmall ? How::Small : turns ? How::Turned : How::Plain; };
   std::atomic<dnnl_status_t> status{dnnl_success};
   const OneThread one;  // for oneDNN
   share(cut.parts, threads, int64_t(work / kOperationsPerElement), [&](int64_t i, int) {
     const int64_t first = i * cut.step, size = std::min(cut.step, (cut.rows ? m : n) - first);
     const Epilogue own{epilogue.bias == nullptr || cut.rows ? epilogue.bias : epilogue.bias + first, epilogue.relu};
-    const dnnl_status_t mine = cut.rows ? part(rowsFrom(a, first), b, size, n, k, own, out + first * lead, lead, turnsRound(size, n))
+    const dnnl_status_t mine = cut.rows ? part(rowsFrom(a, first), b, size, n, k, own, out + first * lead, lead,
+                                               how(turnsRound(size, n)))
                                         : part(a, columnsFrom(b, first), m, size, k, own, out + first, lead,
-                                               cut.parts == 1 && turnsRound(m, size));
+                                               how(cut.parts == 1 && turnsRound(m, size)));
     if (mine != dnnl_success) status = mine;
   });
   return status;

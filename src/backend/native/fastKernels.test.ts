@@ -52,6 +52,37 @@ describe.skipIf(missing !== undefined)("native matmul", () => {
     });
   });
 
+  it("is exact for whole numbers however the factors lie, with the same bits on one thread and two", () => {
+    forSeeds(60, (choices) => {
+      const [m, n, k] = [
+        choices.integer(1, 130),
+        choices.pick([1, 10, choices.integer(1, 90)]),
+        choices.integer(1, 700),
+      ];
+      const turned = (rows: number, columns: number, value: () => number): View => {
+        if (choices.chance(0.4)) return denseView(choices, [rows, columns], "float32", value);
+        const { strides, ...rest } = denseView(choices, [columns, rows], "float32", value);
+        return { ...rest, shape: [rows, columns], strides: [strides[1], strides[0]] };
+      };
+      const whole = (): number => choices.integer(-4, 4);
+      const [a, b, bias] = [turned(m, k, whole), turned(k, n, whole), view([n], Array.from({ length: n }, whole))];
+      const expected = denseView(choices, [m, n], "float32", whole);
+      jsMatmul(a, b, bias, true, expected);
+      const out = twin(expected);
+      fast.matmul?.(a, b, bias, true, out);
+      expectSame(out, expected, 0);
+
+      const [x, y] = [turned(m, k, () => choices.next()), turned(k, n, () => choices.next())];
+      const bits = [1, 2].map((threads) => {
+        setThreadCount(threads);
+        const result = view([m, n], []);
+        fast.matmul?.(x, y, undefined, false, result);
+        return Array.from(result.storage.elements("float32"));
+      });
+      expect(bits[0]).toEqual(bits[1]);
+    });
+  });
+
   it("multiplies big matrices closely on one and two threads", () => {
     const [m, n, k] = [130, 70, 300];
     const a = view(
