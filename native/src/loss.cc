@@ -58,10 +58,14 @@ void storeValue(const View& v, int64_t i, double x) {
 template <class T>
 T largest(const T* x, int64_t n, T start) {
   constexpr int kLanes = 16;
-  T part[kLanes];
-  std::fill(part, part + kLanes, start);
   const auto join = [](T a, T b) { return (a > b) | (a != a) ? a : b; };
   int64_t i = 0;
+  if (n < kLanes) {
+    for (; i < n; i++) start = join(start, x[i]);
+    return start;
+  }
+  T part[kLanes];
+  std::fill(part, part + kLanes, start);
   for (; i + kLanes <= n; i += kLanes) {
     for (int l = 0; l < kLanes; l++) part[l] = join(part[l], x[i + l]);
   }
@@ -73,12 +77,16 @@ T largest(const T* x, int64_t n, T start) {
 template <class T>
 double total(const T* x, int64_t n) {
   constexpr int kLanes = 16;
-  T part[kLanes] = {};
+  double all = 0;
   int64_t i = 0;
+  if (n < kLanes) {
+    for (; i < n; i++) all += x[i];
+    return all;
+  }
+  T part[kLanes] = {};
   for (; i + kLanes <= n; i += kLanes) {
     for (int l = 0; l < kLanes; l++) part[l] += x[i + l];
   }
-  double all = 0;
   for (; i < n; i++) all += x[i];
   for (int l = 0; l < kLanes; l++) all += part[l];
   return all;
