@@ -26,7 +26,7 @@ const shows: Readonly<Record<string, readonly RegExp[]>> = {
   ],
   "04-callbacks": [/^epoch 2: accuracy/m, /: most batches are easy$/m, /in broken at afterPredict, iteration 7$/m],
   "05-schedules": [/^one cycle +0\.\d+ +0\.\d+ +0\.\d+$/m, /^rates at the end: /m],
-  "06-debugging": [/^Kaiming's initialisation: accuracy 0\.[89]/m, /^stopped: the loss is NaN .*"1" \(Log\)$/m],
+  "06-debugging": [/^Kaiming's initialisation: accuracy 0\.[789]/m, /^stopped: the loss is NaN .*"1" \(Log\)$/m],
   "07-gan": [/^distance from the ring 0\.\d+ → 0\.\d+$/m, /^directions covered /m],
   "08-checkpoints": [/: the machine is needed$/m, /^all weights and losses are those of the uninterrupted run$/m],
   "09-inference": [/^most common mistake: \d+ × /m, /^exported model: /m],
