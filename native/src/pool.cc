@@ -100,6 +100,16 @@ struct PartnerGrid {
   static PartnerGrid ofPlaces(const Windows& w) { return of(w, Partners::ofPlaces, &Along::places, &Along::size); }
   static PartnerGrid ofElements(const Windows& w) { return of(w, Partners::ofElements, &Along::size, &Along::places); }
 
+  // Whether each position has just one.
+  bool isSingle() const {
+    for (int axis = 0; axis < 3; axis++) {
+      for (int64_t i = 0; i < size[axis]; i++) {
+        if (along[axis].start[i + 1] - along[axis].start[i] != 1) return false;
+      }
+    }
+    return true;
+  }
+
   // Calls visit(number of the partner, its coordinates) for all partners of a position, row-major.
   template <class Visit>
   void each(const int64_t* at, Visit&& visit) const {
@@ -315,6 +325,25 @@ void gatherFrom(int64_t channels, const float* gradient, const PartnerGrid& grid
   });
 }
 
+// Gives all elements of one window its scaled gradient.
+template <int64_t kChannels>
+void spreadOver(std::integral_constant<int64_t, kChannels>, const float* gradient, float scale, const PartnerGrid& grid,
+                const int64_t* at, float* image) {
+  float scaled[kChannels];
+  for (int64_t j = 0; j < kChannels; j++) scaled[j] = gradient[j] * scale;
+  grid.each(at, [&scaled, image](int64_t position, const int64_t*) {
+    for (int64_t j = 0; j < kChannels; j++) image[position * kChannels + j] = scaled[j];
+  });
+}
+
+void spreadOver(int64_t channels, const float* __restrict gradient, float scale, const PartnerGrid& grid, const int64_t* at,
+                float* image) {
+  grid.each(at, [&](int64_t position, const int64_t*) {
+    float* __restrict out = image + position * channels;
+    for (int64_t j = 0; j < channels; j++) out[j] = gradient[j] * scale;
+  });
+}
+
 // Reads gradient, out, windows with their sizes, scales.
 double averagePoolBackwardKernel(Context&, Reader& reader) {
   Pooling p;
@@ -327,6 +356,19 @@ double averagePoolBackwardKernel(Context&, Reader& reader) {
   const int64_t elements = p.elements();
   const int64_t places = along[0].places * along[1].places * along[2].places;
   const PartnerGrid grid = PartnerGrid::ofElements(p.windows);
+  if (grid.isSingle()) {  // windows write what is theirs
+    const PartnerGrid elementsOf = PartnerGrid::ofPlaces(p.windows);
+    parallelFor(p.places(), elements * p.channels * 2, [&](int64_t first, int64_t last) {
+      withChannels(p.channels, [&](auto c) {
+        Position at(first, elementsOf.size);
+        for (int64_t i = first; i < last; i++, at.next(elementsOf.size)) {
+          float* image = p.x.as<float>() + at.n * (elements / p.batch) * c;
+          spreadOver(c, p.y.as<float>() + i * c, scales.at(at.at), elementsOf, at.at, image);
+        }
+      });
+    });
+    return 0;
+  }
   parallelFor(elements, elements * p.channels * 2, [&](int64_t first, int64_t last) {
     withChannels(p.channels, [&](auto c) {
       Position at(first, grid.size);
