@@ -7,7 +7,6 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <cstring>
 #include <vector>
 
 namespace kindling {
@@ -62,31 +61,21 @@ constexpr int kLanes = 8;
 #endif
 typedef float Lanes __attribute__((vector_size(kLanes * sizeof(float))));
 
-// Where floats lie: by memcpy GCC may go in halves, of which a whole vector is not had again without waiting.
-template <class V>
-inline auto& vectorAt(const float* p) {
-  typedef V Anywhere __attribute__((aligned(alignof(float)), may_alias));
-  return *reinterpret_cast<const Anywhere*>(p);
-}
-template <class V>
-inline auto& vectorAt(float* p) {
-  typedef V Anywhere __attribute__((aligned(alignof(float)), may_alias));
-  return *reinterpret_cast<Anywhere*>(p);
-}
-
 template <class V, int kCount>
 struct Strip {
   using Vector = V;
   static constexpr int count = kCount, step = sizeof(V) / sizeof(float), width = kCount * step;
+  // Where floats lie: by memcpy GCC may go in halves, of which a whole vector is not had again without waiting.
+  typedef V Anywhere __attribute__((aligned(alignof(float)), may_alias));
   V at[kCount] = {};
 
   Strip() = default;
   explicit Strip(const float* from) {
-    for (int l = 0; l < kCount; l++) at[l] = vectorAt<V>(from + l * step);
+    for (int l = 0; l < kCount; l++) at[l] = *reinterpret_cast<const Anywhere*>(from + l * step);
   }
   void store(float* to) const {
 #pragma GCC unroll 4
-    for (int l = 0; l < kCount; l++) vectorAt<V>(to + l * step) = at[l];
+    for (int l = 0; l < kCount; l++) *reinterpret_cast<Anywhere*>(to + l * step) = at[l];
   }
 };
 

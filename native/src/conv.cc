@@ -357,7 +357,7 @@ double convolutionWeightKernel(Context& context, Reader& reader) {
   if (p.hasBias) reader.view(p.bias);
   check("convolutionWeight", p, reader);
   if (p.hasBias) sumPositions(p.y, p.bias.as<float>());
-  p.hasBias = false;
+  p.hasBias = false;  // what is left to do
   run(context, p, Weight);
   return 0;
 }

@@ -16,7 +16,6 @@ constexpr int kLanes = 16;
 #ifdef __AVX512F__
 
 typedef float Vec __attribute__((vector_size(kLanes * sizeof(float))));
-typedef int32_t Bits __attribute__((vector_size(sizeof(Vec))));
 
 // Where floats lie: by memcpy GCC may go in halves, of which a whole vector is not had again without waiting.
 typedef float Anywhere __attribute__((vector_size(sizeof(Vec)), aligned(alignof(float)), may_alias));
@@ -24,13 +23,19 @@ typedef float Anywhere __attribute__((vector_size(sizeof(Vec)), aligned(alignof(
 inline void load(Vec& v, const float* p) { v = *reinterpret_cast<const Anywhere*>(p); }
 inline void store(const Vec& v, float* p) { *reinterpret_cast<Anywhere*>(p) = v; }
 
-inline Vec both(const Vec& v, const Bits& bits) { return reinterpret_cast<Vec>(reinterpret_cast<Bits>(v) & bits); }
+// The first few lanes, all if there are more.
+class FirstLanes {
+ public:
+  explicit FirstLanes(int64_t count) : mask_(count >= kLanes ? 0xffff : (1 << count) - 1) {}
+  // These lanes of v, zeros in the others.
+  Vec of(const Vec& v) const { return _mm512_maskz_mov_ps(mask_, v); }
+  // Memory under the others is not touched.
+  void load(Vec& v, const float* p) const { v = _mm512_maskz_loadu_ps(mask_, p); }
+  void store(const Vec& v, float* p) const { _mm512_mask_storeu_ps(p, mask_, v); }
 
-// The first few lanes, all if there are more: memory under the others is not touched.
-typedef __mmask16 Lanes;
-inline Lanes firstLanes(int64_t count) { return count >= kLanes ? 0xffff : (1 << count) - 1; }
-inline void loadSome(Vec& v, const float* p, Lanes lanes) { v = _mm512_maskz_loadu_ps(lanes, p); }
-inline void storeSome(const Vec& v, float* p, Lanes lanes) { _mm512_mask_storeu_ps(p, lanes, v); }
+ private:
+  __mmask16 mask_;
+};
 
 #else
 
@@ -43,10 +48,6 @@ constexpr int kRegisterLanes = 4;
 constexpr int kRegisters = kLanes / kRegisterLanes;
 typedef float Register __attribute__((vector_size(kRegisterLanes * sizeof(float))));
 typedef int32_t RegisterBits __attribute__((vector_size(sizeof(Register))));
-
-struct Bits {
-  RegisterBits in[kRegisters];
-};
 
 struct Vec {
   Register in[kRegisters];
@@ -86,28 +87,24 @@ inline void store(const Vec& v, float* p) {
   for (int i = 0; i < kRegisters; i++) std::memcpy(p + i * kRegisterLanes, &v.in[i], sizeof(Register));
 }
 
-inline Vec both(const Vec& v, const Bits& bits) {
-  return Vec::each([&](int i) {
-    return reinterpret_cast<Register>(reinterpret_cast<RegisterBits>(v.in[i]) & bits.in[i]);
-  });
-}
-
-#endif
-
-// The first few lanes.
+// The first few lanes, all if there are more.
 class FirstLanes {
  public:
   explicit FirstLanes(int64_t count) {
-    int32_t lanes[kLanes];
-    for (int i = 0; i < kLanes; i++) lanes[i] = i < count ? -1 : 0;
-    std::memcpy(&bits_, lanes, sizeof(bits_));
+    for (int i = 0; i < kLanes; i++) bits_[i / kRegisterLanes][i % kRegisterLanes] = i < count ? -1 : 0;
   }
   // These lanes of v, zeros in the others.
-  Vec of(const Vec& v) const { return both(v, bits_); }
+  Vec of(const Vec& v) const {
+    return Vec::each([&](int i) {
+      return reinterpret_cast<Register>(reinterpret_cast<RegisterBits>(v.in[i]) & bits_[i]);
+    });
+  }
 
  private:
-  Bits bits_;
+  RegisterBits bits_[kRegisters];
 };
+
+#endif
 
 // What there is of sixteen numbers in front of `end`.
 inline void loadAtMost(Vec& v, const float* p, const float* end) {

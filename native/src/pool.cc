@@ -357,12 +357,13 @@ double averagePoolBackwardKernel(Context&, Reader& reader) {
   const int64_t places = along[0].places * along[1].places * along[2].places;
   const PartnerGrid grid = PartnerGrid::ofElements(p.windows);
   if (grid.isSingle()) {  // windows write what is theirs
+    const int64_t plane = along[0].size * along[1].size * along[2].size;
     const PartnerGrid elementsOf = PartnerGrid::ofPlaces(p.windows);
     parallelFor(p.places(), elements * p.channels * 2, [&](int64_t first, int64_t last) {
       withChannels(p.channels, [&](auto c) {
         Position at(first, elementsOf.size);
         for (int64_t i = first; i < last; i++, at.next(elementsOf.size)) {
-          float* image = p.x.as<float>() + at.n * (elements / p.batch) * c;
+          float* image = p.x.as<float>() + at.n * plane * c;
           spreadOver(c, p.y.as<float>() + i * c, scales.at(at.at), elementsOf, at.at, image);
         }
       });

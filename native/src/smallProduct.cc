@@ -12,9 +12,7 @@ namespace kindling {
 namespace {
 
 // Rows of a and of bᵀ that lie along k: each element of the result is a sum along both, in lanes that are added up last.
-// So many rows of each are taken together: their sums make one vector.
-constexpr int kSide = 4;
-static_assert(kSide == kSmallSide && kSide * kSide == kLanes, "sums make one vector");
+static_assert(kSmallSide * kSmallSide == kLanes, "the sums of so many rows of each make one vector");
 constexpr int64_t kDeepest = 8192;  // four such rows still stay near
 
 // The lanes of both vectors, each with its neighbour kStep further.
@@ -47,7 +45,7 @@ void rowsByRows(const float* a, int64_t aRow, const float* b, int64_t bRow, int6
       Vec column;
       loadAt(column, b + j * bRow);
 #pragma GCC unroll 4
-      for (int i = 0; i < kHigh; i++) sums[i * kSide + j] += rows[i] * column;
+      for (int i = 0; i < kHigh; i++) sums[i * kSmallSide + j] += rows[i] * column;
     }
   };
   int64_t p = 0;
@@ -55,13 +53,13 @@ void rowsByRows(const float* a, int64_t aRow, const float* b, int64_t bRow, int6
     add([&](Vec& v, const float* row) { load(v, row + p); });
   }
   if (p < k) {
-    const auto rest = firstLanes(k - p);
-    add([&](Vec& v, const float* row) { loadSome(v, row + p, rest); });
+    const FirstLanes rest(k - p);
+    add([&](Vec& v, const float* row) { rest.load(v, row + p); });
   }
   const Vec total = totals(sums);
 #pragma GCC unroll 4
   for (int i = 0; i < kHigh; i++) {
-    std::memcpy(out + i * lead, reinterpret_cast<const float*>(&total) + i * kSide, kAcross * sizeof(float));
+    std::memcpy(out + i * lead, reinterpret_cast<const float*>(&total) + i * kSmallSide, kAcross * sizeof(float));
   }
 }
 
@@ -81,14 +79,14 @@ void rowsByRows(int64_t high, int64_t across, const float* a, int64_t aRow, cons
 constexpr int kHighest = 6, kWide = 4;
 
 template <int kHigh, int kVectors>
-void sumsOfRows(const float* a, int64_t aRow, int64_t aStep, const float* b, int64_t bRow, int64_t k, Lanes last, float* out,
+void sumsOfRows(const float* a, int64_t aRow, int64_t aStep, const float* b, int64_t bRow, int64_t k, FirstLanes last, float* out,
                 int64_t lead) {
   Vec sums[kHigh][kVectors] = {};
   for (int64_t p = 0; p < k; p++, a += aStep, b += bRow) {
     Vec columns[kVectors];
 #pragma GCC unroll 4
     for (int v = 0; v < kVectors - 1; v++) load(columns[v], b + v * kLanes);
-    loadSome(columns[kVectors - 1], b + (kVectors - 1) * kLanes, last);
+    last.load(columns[kVectors - 1], b + (kVectors - 1) * kLanes);
 #pragma GCC unroll 6
     for (int i = 0; i < kHigh; i++) {
       const float value = a[i * aRow];
@@ -101,13 +99,13 @@ void sumsOfRows(const float* a, int64_t aRow, int64_t aStep, const float* b, int
     float* to = out + i * lead;
 #pragma GCC unroll 4
     for (int v = 0; v < kVectors - 1; v++) store(sums[i][v], to + v * kLanes);
-    storeSome(sums[i][kVectors - 1], to + (kVectors - 1) * kLanes, last);
+    last.store(sums[i][kVectors - 1], to + (kVectors - 1) * kLanes);
   }
 }
 
 template <int kHigh, int kVectors>
 void sumsOfRows(int64_t high, int64_t vectors, const float* a, int64_t aRow, int64_t aStep, const float* b, int64_t bRow, int64_t k,
-                Lanes last, float* out, int64_t lead) {
+                FirstLanes last, float* out, int64_t lead) {
   if (high != kHigh) {
     if constexpr (kHigh > 1) sumsOfRows<kHigh - 1, kVectors>(high, vectors, a, aRow, aStep, b, bRow, k, last, out, lead);
   } else if (vectors != kVectors) {
@@ -129,18 +127,19 @@ bool isSmallProduct(const Matrix& a, const Matrix& b, int64_t m, int64_t n, int6
 void smallProduct(const Matrix& a, const Matrix& b, int64_t m, int64_t n, int64_t k, float* out, int64_t lead) {
   if (b.transposed) {
     const auto square = [&](int64_t i, int64_t j) {
-      rowsByRows<kSide, kSide>(std::min<int64_t>(kSide, m - i), std::min<int64_t>(kSide, n - j), a.data + i * a.lead, a.lead,
-                               b.data + j * b.lead, b.lead, k, out + i * lead + j, lead);
+      const int64_t high = std::min<int64_t>(kSmallSide, m - i), across = std::min<int64_t>(kSmallSide, n - j);
+      rowsByRows<kSmallSide, kSmallSide>(high, across, a.data + i * a.lead, a.lead, b.data + j * b.lead, b.lead, k,
+                                         out + i * lead + j, lead);
     };
     // Again and again through the shorter factor, which stays in the caches.
-    for (int64_t outer = 0; outer < std::max(m, n); outer += kSide) {
-      for (int64_t inner = 0; inner < std::min(m, n); inner += kSide) m > n ? square(outer, inner) : square(inner, outer);
+    for (int64_t outer = 0; outer < std::max(m, n); outer += kSmallSide) {
+      for (int64_t inner = 0; inner < std::min(m, n); inner += kSmallSide) m > n ? square(outer, inner) : square(inner, outer);
     }
     return;
   }
   const int64_t aRow = a.transposed ? 1 : a.lead, aStep = a.transposed ? a.lead : 1;
   eachPiece((n + kLanes - 1) / kLanes, kWide, [&](int64_t first, int64_t vectors) {
-    const Lanes last = firstLanes(n - (first + vectors - 1) * kLanes);
+    const FirstLanes last(n - (first + vectors - 1) * kLanes);
     eachPiece(m, kHighest, [&](int64_t i, int64_t high) {
       sumsOfRows<kHighest, kWide>(high, vectors, a.data + i * aRow, aRow, aStep, b.data + first * kLanes, b.lead, k, last,
                                   out + i * lead + first * kLanes, lead);

@@ -7,7 +7,7 @@
 namespace kindling {
 
 // Rows and columns are taken so many at a time where both factors lie along k.
-constexpr int64_t kSmallSide = 4;
+constexpr int kSmallSide = 4;
 
 // Whether one of these is faster than oneDNN, by measurement: it depends on the sizes alone.
 bool isSmallProduct(const Matrix& a, const Matrix& b, int64_t m, int64_t n, int64_t k);
