@@ -7,8 +7,11 @@ const LEAST_BUDGET = 8 * 1024 * 1024;
 const GREATEST_BUDGET = 1024 * 1024 * 1024;
 /** How many collections in a row must find most results dead before they may come more often. */
 const PATIENCE = 4;
-/** How long work must have taken, in collections, for one more to be cheap. */
-const SHARE = 25;
+/** How long work must have taken, in collections, for one more to be cheap, and how long for it not to be dear. */
+const CHEAP = 25;
+const DEAR = 8;
+/** Dear collections wait for so many times the least budget: caches have lost that much by then in any case. */
+const DEAR_BUDGETS = 3;
 
 /** Sees which objects the garbage collector has found dead, at once: finalizers would wait for the event loop. */
 export interface DeathWatch {
@@ -31,8 +34,8 @@ export interface DeathWatch {
  * Collections of young objects are asked for when the results handed out since the last one pass a budget. One that
  * finds most of them in use doubles the budget: a training step's activations are all alive until its backward, and
  * objects that outlive two collections grow old, where only a full collection finds them. While the budget is at its
- * least, collections may also come as often as they take no more than a few per cent of the time: the fewer blocks take
- * turns, the more of them stay in the caches.
+ * least, time counts, too. The fewer blocks take turns, the more of them stay in the caches: collections that take no
+ * more than a few per cent of the time come early. Where they take much of it, they wait.
  */
 export class Reclaimer {
   private readonly _watch: DeathWatch;
@@ -72,9 +75,9 @@ export class Reclaimer {
 
   /** Whether the collector should look for results that were dropped before `size` more bytes are handed out. */
   isDue(size: number): boolean {
-    if (this._young >= Math.max(this._budget, 2 * size)) return true;
-    const isCheap = this._budget === LEAST_BUDGET && this._young >= size;
-    return isCheap && performance.now() - this._end > SHARE * this._cost;
+    const isSpent = this._young >= Math.max(this._budget, 2 * size);
+    if (this._budget > LEAST_BUDGET || this._young >= Math.max(DEAR_BUDGETS * this._budget, 2 * size)) return isSpent;
+    return this._young >= size && performance.now() - this._end > (isSpent ? DEAR : CHEAP) * this._cost;
   }
 
   /** Blocks whose owners are dead; the collector is asked to look unless it has done so by itself. */
