@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <type_traits>
 #include <vector>
 
 namespace kindling {
@@ -162,11 +163,40 @@ inline void joinOne(double& count, double& mean, double& squares, double n, doub
   count = total;
 }
 
-// The gradient as it comes through the ReLU, if there is one.
-template <bool kRelu, class V>
-inline V passed(V g, V x, V mean, V scale, V shift) {
-  if constexpr (kRelu) return (x - mean) * scale + shift > 0.0f ? g : V{};
-  return g;
+// What follows a normalisation in the same pass: nothing, max(z, 0), or z − sub, of which leak·z − sub is left below 0.
+enum class Cut { None, Relu, Leaky };
+struct Rectifier {
+  Cut cut = Cut::None;
+  float leak = 0, sub = 0;
+};
+
+// Calls run(integral constant of the cut).
+template <class Run>
+inline void withCut(Cut cut, Run&& run) {
+  switch (cut) {
+    case Cut::None:
+      return run(std::integral_constant<Cut, Cut::None>());
+    case Cut::Relu:
+      return run(std::integral_constant<Cut, Cut::Relu>());
+    default:
+      return run(std::integral_constant<Cut, Cut::Leaky>());
+  }
+}
+
+// z as it is let through.
+template <Cut kCut, class V>
+inline V rectified(V z, const Rectifier& r) {
+  if constexpr (kCut == Cut::None) return z;
+  if constexpr (kCut == Cut::Relu) return z <= 0.0f ? V{} : z;
+  return (z <= 0.0f ? z * r.leak : z) - r.sub;
+}
+
+// The gradient as it comes through where z was let through.
+template <Cut kCut, class V>
+inline V passed(V g, V z, float leak) {
+  if constexpr (kCut == Cut::None) return g;
+  if constexpr (kCut == Cut::Relu) return z > 0.0f ? g : V{};
+  return z > 0.0f ? g : g * leak;
 }
 
 // Calls run(first row, end) for blocks of rows that stay in the first cache while strip after strip goes over them.
@@ -176,10 +206,11 @@ inline void eachBlock(int64_t rows, int64_t width, Run&& run) {
   for (int64_t i = 0; i < rows; i += block) run(i, std::min(rows, i + block));
 }
 
-// out = (x − mean)·scale + shift
-template <bool kRelu>
+// out = (x − mean)·scale + shift, rectified
+template <Cut kCut>
 void normalizeRows(const float* x, int64_t rows, int64_t width, const float* mean, const float* scale,
-                   const float* shift, float* out) {
+                   const float* shift, const Rectifier& rectifier, float* out) {
+  const Rectifier r = rectifier;
   eachBlock(rows, width, [&](int64_t first, int64_t last) {
     eachStrip(width, [&](auto strip, int64_t j) {
       using S = decltype(strip);
@@ -187,8 +218,7 @@ void normalizeRows(const float* x, int64_t rows, int64_t width, const float* mea
       for (int64_t i = first; i < last; i++) {
         S y(x + i * width + j);
         for (int l = 0; l < S::count; l++) {
-          y.at[l] = (y.at[l] - m.at[l]) * s.at[l] + t.at[l];
-          if (kRelu) y.at[l] = y.at[l] <= 0.0f ? typename S::Vector{} : y.at[l];
+          y.at[l] = rectified<kCut>((y.at[l] - m.at[l]) * s.at[l] + t.at[l], r);
         }
         y.store(out + i * width + j);
       }
@@ -196,10 +226,10 @@ void normalizeRows(const float* x, int64_t rows, int64_t width, const float* mea
   });
 }
 
-// Sums of g and g·(x − mean) over the rows of a block.
-template <bool kRelu>
+// Sums of g, as it comes through the rectifier, and g·(x − mean) over the rows of a block.
+template <Cut kCut>
 void sumProducts(const float* g, const float* x, int64_t rows, int64_t width, const float* mean, const float* scale,
-                 const float* shift, float* sum, float* product) {
+                 const float* shift, float leak, float* sum, float* product) {
   eachStrip(width, [&](auto a, int64_t j) {
     using S = decltype(a);
     S b;
@@ -207,9 +237,10 @@ void sumProducts(const float* g, const float* x, int64_t rows, int64_t width, co
     for (int64_t i = 0; i < rows; i++) {
       const S gradient(g + i * width + j), value(x + i * width + j);
       for (int l = 0; l < S::count; l++) {
-        const auto open = passed<kRelu>(gradient.at[l], value.at[l], m.at[l], s.at[l], t.at[l]);
+        const auto centred = value.at[l] - m.at[l];
+        const auto open = passed<kCut>(gradient.at[l], centred * s.at[l] + t.at[l], leak);
         a.at[l] += open;
-        b.at[l] += open * (value.at[l] - m.at[l]);
+        b.at[l] += open * centred;
       }
     }
     a.store(sum + j);

@@ -150,7 +150,7 @@ struct Forward {
     }
     numbers.repeat();
     const auto rows = [&](int64_t at, int64_t count, int64_t width) {
-      normalizeRows<false>(x + at, count, width, numbers[0], numbers[1], numbers[2], out + at);
+      normalizeRows<Cut::None>(x + at, count, width, numbers[0], numbers[1], numbers[2], {}, out + at);
     };
     const int64_t at = i * c * p + range.first * c;
     rows(at, w.rows, w.width);
@@ -195,7 +195,7 @@ struct Backward {
     }
     numbers.repeat();
     const auto add = [&](int64_t at, int64_t rows, int64_t width) {
-      sumProducts<false>(g + at, x + at, rows, width, numbers[0], numbers[0], numbers[0], numbers[1], numbers[2]);
+      sumProducts<Cut::None>(g + at, x + at, rows, width, numbers[0], numbers[0], numbers[0], 0, numbers[1], numbers[2]);
       for (int64_t from = 0; from < width; from += c) {
         for (int64_t j = 0; j < c; j++) {
           sums[j].sum += numbers[1][from + j];

@@ -34,9 +34,9 @@ struct Scaling {
 };
 
 // dx = (g − first − (x − mean)·second)·scale
-template <bool kRelu>
+template <Cut kCut>
 void gradientRows(const float* g, const float* x, int64_t rows, int64_t width, const float* mean, const float* scale,
-                  const float* shift, const float* first, const float* second, float* out) {
+                  const float* shift, float leak, const float* first, const float* second, float* out) {
   eachBlock(rows, width, [&](int64_t begin, int64_t end) {
     eachStrip(width, [&](auto strip, int64_t j) {
       using S = decltype(strip);
@@ -45,8 +45,9 @@ void gradientRows(const float* g, const float* x, int64_t rows, int64_t width, c
         const S value(x + i * width + j);
         S y(g + i * width + j);
         for (int l = 0; l < S::count; l++) {
-          const auto open = passed<kRelu>(y.at[l], value.at[l], m.at[l], s.at[l], t.at[l]);
-          y.at[l] = (open - a.at[l] - (value.at[l] - m.at[l]) * b.at[l]) * s.at[l];
+          const auto centred = value.at[l] - m.at[l];
+          const auto open = passed<kCut>(y.at[l], centred * s.at[l] + t.at[l], leak);
+          y.at[l] = (open - a.at[l] - centred * b.at[l]) * s.at[l];
         }
         y.store(out + i * width + j);
       }
@@ -54,8 +55,8 @@ void gradientRows(const float* g, const float* x, int64_t rows, int64_t width, c
   });
 }
 
-template <bool kRelu>
-void sumColumns(const float* g, const float* x, int64_t m, const Scaling& s, std::vector<double>& sum,
+template <Cut kCut>
+void sumColumns(const float* g, const float* x, int64_t m, const Scaling& s, float leak, std::vector<double>& sum,
                 std::vector<double>& product) {
   const int64_t c = static_cast<int64_t>(s.mean.size());
   const Wide w(m, c);
@@ -69,8 +70,8 @@ void sumColumns(const float* g, const float* x, int64_t m, const Scaling& s, std
       products[part].assign(w.width, 0.0);
       const int64_t end = (part + 1) * w.rows / parts, block = blockRows(w.width);
       for (int64_t i = part * w.rows / parts; i < end; i += block) {
-        sumProducts<kRelu>(g + i * w.width, x + i * w.width, std::min(block, end - i), w.width, mean.data(),
-                           scale.data(), shift.data(), a.data(), b.data());
+        sumProducts<kCut>(g + i * w.width, x + i * w.width, std::min(block, end - i), w.width, mean.data(),
+                          scale.data(), shift.data(), leak, a.data(), b.data());
         for (int64_t j = 0; j < w.width; j++) {
           sums[part][j] += a[j];
           products[part][j] += b[j];
@@ -80,7 +81,7 @@ void sumColumns(const float* g, const float* x, int64_t m, const Scaling& s, std
   });
   std::vector<float> a(c), b(c);
   const int64_t done = w.rows * w.width;
-  sumProducts<kRelu>(g + done, x + done, w.tail, c, mean.data(), scale.data(), shift.data(), a.data(), b.data());
+  sumProducts<kCut>(g + done, x + done, w.tail, c, mean.data(), scale.data(), shift.data(), leak, a.data(), b.data());
   for (int64_t j = 0; j < c; j++) {
     sum[j] = a[j];
     product[j] = b[j];
@@ -93,12 +94,12 @@ void sumColumns(const float* g, const float* x, int64_t m, const Scaling& s, std
   }
 }
 
-template <bool kRelu>
-void backwardColumns(const View& g, const View& x, const Scaling& s, const View* out, const View* weightOut,
+template <Cut kCut>
+void backwardColumns(const View& g, const View& x, const Scaling& s, float leak, const View* out, const View* weightOut,
                      const View* biasOut) {
   const int64_t m = x.size[0], c = x.size[1];
   std::vector<double> sum(c), product(c);
-  sumColumns<kRelu>(g.as<float>(), x.as<float>(), m, s, sum, product);
+  sumColumns<kCut>(g.as<float>(), x.as<float>(), m, s, leak, sum, product);
   for (int64_t j = 0; j < c; j++) {
     if (weightOut != nullptr) weightOut->as<float>()[j] = static_cast<float>(product[j] * s.root[j]);
     if (biasOut != nullptr) biasOut->as<float>()[j] = static_cast<float>(sum[j]);
@@ -113,11 +114,19 @@ void backwardColumns(const View& g, const View& x, const Scaling& s, const View*
   const auto mean = w.spread(s.mean), scale = w.spread(s.scale), shift = w.spread(s.shift);
   const auto a = w.spread(first), b = w.spread(second);
   const auto run = [&](int64_t from, int64_t rows, int64_t width) {
-    gradientRows<kRelu>(g.as<float>() + from, x.as<float>() + from, rows, width, mean.data(), scale.data(),
-                        shift.data(), a.data(), b.data(), out->as<float>() + from);
+    gradientRows<kCut>(g.as<float>() + from, x.as<float>() + from, rows, width, mean.data(), scale.data(), shift.data(),
+                       leak, a.data(), b.data(), out->as<float>() + from);
   };
   parallelFor(w.rows, m * c, Order::Outward, [&](int64_t r, int64_t last) { run(r * w.width, last - r, w.width); });
   run(w.rows * w.width, w.tail, c);
+}
+
+Rectifier readRectifier(Reader& reader) {
+  Rectifier r;
+  r.cut = static_cast<Cut>(reader.integer(0, 2));
+  r.leak = static_cast<float>(reader.number());
+  r.sub = static_cast<float>(reader.number());
+  return r;
 }
 
 }  // namespace
@@ -151,11 +160,11 @@ double columnMomentsKernel(Context&, Reader& reader) {
   return 0;
 }
 
-// Reads ε, whether to cut off below 0, x, mean, variance, [weight], [bias], out.
+// Reads ε, the rectifier, x, mean, variance, [weight], [bias], out.
 double normalizeColumnsKernel(Context&, Reader& reader) {
   constexpr const char* kName = "normalizeColumns";
   const double epsilon = reader.number();
-  const bool relu = reader.flag();
+  const Rectifier rectifier = readRectifier(reader);
   View x, mean, variance, out;
   Optional weight, bias;
   readMatrix(reader, kName, x);
@@ -171,20 +180,22 @@ double normalizeColumnsKernel(Context&, Reader& reader) {
   const Wide w(m, c);
   const auto a = w.spread(s.mean), scale = w.spread(s.scale), shift = w.spread(s.shift);
   const auto run = [&](int64_t from, int64_t rows, int64_t width) {
-    const auto rowsOf = relu ? normalizeRows<true> : normalizeRows<false>;
-    rowsOf(x.as<float>() + from, rows, width, a.data(), scale.data(), shift.data(), out.as<float>() + from);
+    withCut(rectifier.cut, [&](auto cut) {
+      normalizeRows<cut()>(x.as<float>() + from, rows, width, a.data(), scale.data(), shift.data(), rectifier,
+                           out.as<float>() + from);
+    });
   };
   parallelFor(w.rows, m * c, Order::Outward, [&](int64_t r, int64_t last) { run(r * w.width, last - r, w.width); });
   run(w.rows * w.width, w.tail, c);
   return 0;
 }
 
-// Reads ε, whether it was cut off below 0, gradient, x, mean, variance, [weight], [bias], whether out is wanted, [out],
+// Reads ε, the rectifier, gradient, x, mean, variance, [weight], [bias], whether out is wanted, [out],
 // [gradient of weight], [gradient of bias].
 double normalizeColumnsBackwardKernel(Context&, Reader& reader) {
   constexpr const char* kName = "normalizeColumnsBackward";
   const double epsilon = reader.number();
-  const bool relu = reader.flag();
+  const Rectifier rectifier = readRectifier(reader);
   View g, x, mean, variance, out;
   Optional weight, bias, weightOut, biasOut;
   readMatrix(reader, kName, g);
@@ -205,9 +216,10 @@ double normalizeColumnsBackwardKernel(Context&, Reader& reader) {
   weightOut.read(reader, kName, c);
   biasOut.read(reader, kName, c);
   const Scaling s(c, mean, variance, weight, bias, epsilon);
-  const auto run = relu ? backwardColumns<true> : backwardColumns<false>;
-  run(g, x, s, wanted ? &out : nullptr, weightOut.given ? &weightOut.view : nullptr,
-      biasOut.given ? &biasOut.view : nullptr);
+  withCut(rectifier.cut, [&](auto cut) {
+    backwardColumns<cut()>(g, x, s, rectifier.leak, wanted ? &out : nullptr, weightOut.given ? &weightOut.view : nullptr,
+                           biasOut.given ? &biasOut.view : nullptr);
+  });
   return 0;
 }
 

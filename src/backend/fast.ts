@@ -10,12 +10,23 @@ export interface Windows {
   readonly before: readonly number[]; // from 0: padding in front of each axis
 }
 
+/** What a rectifying activation makes of z: `z − sub` where z is positive, `leak·z − sub` elsewhere. ReLU: both 0. */
+export interface Rectifier {
+  readonly leak: number;
+  readonly sub: number;
+}
+
+/** Whether it is max(z, 0). */
+export function isReLU({ leak, sub }: Rectifier): boolean {
+  return leak === 0 && sub === 0;
+}
+
 /** Batch-norm numbers besides tensors. */
 export interface ChannelNorm {
   /** Added to the variance. */
   readonly epsilon: number;
-  /** Whether the result was cut off below 0. */
-  readonly relu: boolean;
+  /** What the result goes through in the same pass. */
+  readonly rectifier?: Rectifier | undefined;
 }
 
 /**
@@ -108,7 +119,8 @@ export interface FastKernels {
   columnMoments(x: View, mean: View, variance: View): void;
 
   /**
-   * `out = (x − mean) · weight/√(variance + ε) + bias`, column by column, float32. Shapes: x, out `[m, c]` contiguous, others `[c]`.
+   * `out = (x − mean) · weight/√(variance + ε) + bias`, column by column, through the rectifier, float32. Shapes: x, out
+   * `[m, c]` contiguous, others `[c]`.
    */
   normalizeColumns(
     x: View,

@@ -1,5 +1,6 @@
 import { ArgumentError } from "../backend/errors.ts";
 import { call, type Expr } from "../backend/expr.ts";
+import type { Rectifier } from "../backend/fast.ts";
 import { full } from "../tensor/create.ts";
 import { mul, sub } from "../tensor/ops/derivative.ts";
 import { define, type Elementwise } from "../tensor/ops/elementwise.ts";
@@ -10,10 +11,16 @@ import { forwardOf } from "./hooks.ts";
 import { Module } from "./module.ts";
 import { Parameter } from "./parameter.ts";
 
+const relu: Rectifier = { leak: 0, sub: 0 };
+
 /** max(x, 0). */
 export class ReLU extends Module {
   override get _isContained(): boolean {
     return forwardOf(this) === ReLU.prototype.forward;
+  }
+
+  override get _rectifier(): Rectifier | undefined {
+    return this._isContained ? relu : undefined;
   }
 
   forward(x: Tensor): Tensor {
@@ -29,6 +36,14 @@ export class LeakyReLU extends Module {
   constructor(slope = 0.01) {
     super();
     this.slope = slope;
+  }
+
+  override get _isContained(): boolean {
+    return forwardOf(this) === LeakyReLU.prototype.forward;
+  }
+
+  override get _rectifier(): Rectifier | undefined {
+    return this._isContained ? { leak: this.slope, sub: 0 } : undefined;
   }
 
   forward(x: Tensor): Tensor {
@@ -71,6 +86,11 @@ export class GeneralRelu extends Module {
 
   override get _isContained(): boolean {
     return forwardOf(this) === GeneralRelu.prototype.forward;
+  }
+
+  override get _rectifier(): Rectifier | undefined {
+    const { leak = 0, sub = 0, max } = this;
+    return this._isContained && max === undefined ? { leak, sub } : undefined;
   }
 
   forward(x: Tensor): Tensor {

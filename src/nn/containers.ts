@@ -1,6 +1,5 @@
 import { ArgumentError } from "../backend/errors.ts";
 import type { Tensor } from "../tensor/tensor.ts";
-import { ReLU } from "./activation.ts";
 import { forwardOf, inPlaceOfForward } from "./hooks.ts";
 import { AnyModule, Module } from "./module.ts";
 
@@ -36,9 +35,10 @@ export class Sequential extends Module {
       const layer = layers[i];
       const given = h;
       const isContained = layer._isContained;
-      const forwardRelu = layer._forwardRelu;
-      if (isContained && forwardRelu !== undefined && isPlainReLU(layers[i + 1])) {
-        h = inPlaceOfForward(layer, given, () => forwardRelu.call(layer, given));
+      const rectifier = isContained ? layers[i + 1]?._rectifier : undefined;
+      const rectified = rectifier && layer._rectified?.(rectifier);
+      if (rectified !== undefined) {
+        h = inPlaceOfForward(layer, given, () => rectified(given));
         i++;
       } else {
         h = layer.forward(given);
@@ -123,11 +123,6 @@ export class ModuleList<M extends AnyModule = Layer> extends Module<readonly nev
   [Symbol.iterator](): Iterator<M> {
     return this._list[Symbol.iterator]();
   }
-}
-
-/** Whether a layer is ReLU and nothing else, with no hooks that want to see its input. */
-export function isPlainReLU(layer: Layer | undefined): boolean {
-  return layer instanceof ReLU && layer._isContained;
 }
 
 function checkModule<T>(container: string, layer: T, position: number): T {

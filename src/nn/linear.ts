@@ -1,3 +1,4 @@
+import { isReLU, type Rectifier } from "../backend/fast.ts";
 import { empty, type TensorOptions } from "../tensor/create.ts";
 import { linear } from "../tensor/ops/matmul.ts";
 import type { Tensor } from "../tensor/tensor.ts";
@@ -50,8 +51,8 @@ export class Linear extends Module {
     return linear(x, this.weight, this.bias);
   }
 
-  override _forwardRelu(x: Tensor): Tensor {
-    return linear(x, this.weight, this.bias, { relu: true });
+  override _rectified(rectifier: Rectifier): ((x: Tensor) => Tensor) | undefined {
+    return isReLU(rectifier) ? (x) => linear(x, this.weight, this.bias, { relu: true }) : undefined;
   }
 
   override describe(): string {

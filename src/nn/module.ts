@@ -1,5 +1,6 @@
 import { type DType, dtypes, isFloatingPoint } from "../backend/dtype.ts";
 import { DTypeError, StateDictError } from "../backend/errors.ts";
+import type { Rectifier } from "../backend/fast.ts";
 import { noGrad } from "../tensor/autograd/mode.ts";
 import type { HookHandle } from "../tensor/base.ts";
 import { Tensor } from "../tensor/tensor.ts";
@@ -32,6 +33,11 @@ export abstract class AnyModule {
    */
   get _isContained(): boolean {
     return false;
+  }
+
+  /** What it does, where that is rectifying and nobody sees what it is given: then the layer before may do it. */
+  get _rectifier(): Rectifier | undefined {
+    return undefined;
   }
 
   /** Own members by name, private ones left out; containers replace it to name their layers. */
@@ -252,8 +258,8 @@ export abstract class Module<Inputs extends readonly unknown[] = readonly [Tenso
   /** The computation. */
   abstract override forward(...inputs: Inputs): Output;
 
-  /** {@link forward} with ReLU on its result in the same pass over memory, where a layer can do that. */
-  _forwardRelu?(...inputs: Inputs): Output;
+  /** {@link forward} with a rectifier on its result in the same pass over memory, where a layer can do that. */
+  _rectified?(rectifier: Rectifier): ((...inputs: Inputs) => Output) | undefined;
 }
 
 /** A module's own parameters, then its own buffers, by name. */

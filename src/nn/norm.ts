@@ -1,4 +1,5 @@
 import { ArgumentError, ShapeError } from "../backend/errors.ts";
+import type { Rectifier } from "../backend/fast.ts";
 import type { Shape } from "../backend/shape.ts";
 import { noGrad } from "../tensor/autograd/mode.ts";
 import { ones, type TensorOptions, zeros } from "../tensor/create.ts";
@@ -81,18 +82,18 @@ export abstract class BatchNormNd extends RunningNorm {
   }
 
   forward(x: Tensor): Tensor {
-    return this.normalize(x, false);
+    return this.normalize(x);
   }
 
-  override _forwardRelu(x: Tensor): Tensor {
-    return this.normalize(x, true);
+  override _rectified(rectifier: Rectifier): (x: Tensor) => Tensor {
+    return (x) => this.normalize(x, rectifier);
   }
 
-  private normalize(x: Tensor, relu: boolean): Tensor {
+  private normalize(x: Tensor, rectifier?: Rectifier): Tensor {
     checkChannelsOf(this.constructor.name, x.shape, this._ranks, this.channels);
     const { weight, bias, runningMean, runningVar, eps } = this;
     const training = this.training || runningMean === undefined;
-    return batchNorm(x, { weight, bias, runningMean, runningVar, eps, training, momentum: this.share(), relu });
+    return batchNorm(x, { weight, bias, runningMean, runningVar, eps, training, momentum: this.share(), rectifier });
   }
 }
 

@@ -1,9 +1,10 @@
 import { ArgumentError } from "../backend/errors.ts";
+import { isReLU } from "../backend/fast.ts";
 import { scalars } from "../tensor/ops/scalars.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { ReLU } from "./activation.ts";
 import { checkSize } from "./arguments.ts";
-import { isPlainReLU, type Layer, Sequential } from "./containers.ts";
+import { type Layer, Sequential } from "./containers.ts";
 import { Conv2d } from "./conv.ts";
 import { forwardOf } from "./hooks.ts";
 import { Identity } from "./linear.ts";
@@ -107,7 +108,7 @@ export function joinPaths(x: Tensor, { convs, idconv, pool, activation }: Residu
   const main = convs.forward(x);
   const pooled = pool.forward(x);
   const side = idconv.forward(pooled);
-  const isFused = isPlainReLU(activation);
+  const isFused = activation._rectifier !== undefined && isReLU(activation._rectifier);
   const sum = isFused ? scalars.addRelu.call(main, side) : main.add(side);
   if (convs._isContained) main.storage.abandon();
   if (idconv._isContained) side.storage.abandon();

@@ -1,10 +1,19 @@
 import { ArgumentError, DTypeError, ShapeError } from "../backend/errors.ts";
+import { isReLU, type Rectifier } from "../backend/fast.ts";
 import { mapSizes, type Shape, sameShape, sizeOf } from "../backend/shape.ts";
 import { apply } from "./apply.ts";
 import { noGrad } from "./autograd/mode.ts";
 import { requireFloat } from "./ops/elementwise.ts";
 import { followsChannelsLast, inImageFormat } from "./ops/imageFormat.ts";
-import { affineOp, affineReluOp, type NormOptions, normOp, statistics, updateRunning } from "./ops/norm.ts";
+import {
+  affineOp,
+  affineRectifiedOp,
+  affineReluOp,
+  type NormOptions,
+  normOp,
+  statistics,
+  updateRunning,
+} from "./ops/norm.ts";
 import type { Tensor } from "./tensor.ts";
 
 /** Scale and shift after normalising, and what keeps the division safe. */
@@ -31,8 +40,8 @@ export interface RunningNormOptions extends AffineOptions {
 
 /** Options of {@link batchNorm}. */
 export interface BatchNormOptions extends RunningNormOptions {
-  /** Whether negative results become 0 in the same pass: batch norm and ReLU in one. Default false. */
-  readonly relu?: boolean;
+  /** What the result goes through in the same pass, ReLU being `{ leak: 0, sub: 0 }`. Default nothing. */
+  readonly rectifier?: Rectifier | undefined;
 }
 
 /**
@@ -47,7 +56,7 @@ export interface BatchNormOptions extends RunningNormOptions {
  * batchNorm(tensor([[1, 10], [3, 30]]), { training: true }).round().toArray(); // => [[-1, -1], [1, 1]]
  */
 export function batchNorm(x: Tensor, options: BatchNormOptions = {}): Tensor {
-  const { weight, bias, eps = 1e-5, training = false, relu = false } = options;
+  const { weight, bias, eps = 1e-5, training = false, rectifier } = options;
   requireFloat("batchNorm", x);
   if (x.rank < 2) throw new ShapeError("batchNorm", `input [${x.shape}] must be [n, c, …] with at least 2 axes.`);
   const channels = x.shape[1];
@@ -59,7 +68,7 @@ export function batchNorm(x: Tensor, options: BatchNormOptions = {}): Tensor {
     if (running === undefined) {
       throw new ArgumentError("batchNorm", "needs runningMean and runningVar, or { training: true }.");
     }
-    return fixed(images, running, affine, weight, bias, eps, relu);
+    return fixed(images, running, affine, weight, bias, eps, rectifier);
   }
   const count = x.numel() / Math.max(1, channels);
   if (count <= 1 && x.numel() > 0) {
@@ -68,7 +77,7 @@ export function batchNorm(x: Tensor, options: BatchNormOptions = {}): Tensor {
   const axes = [...x.shape.keys()].filter((axis) => axis !== 1);
   return normalized(
     images,
-    { name: "batchNorm", shape: x.shape, axes, affine, epsilon: eps, relu },
+    { name: "batchNorm", shape: x.shape, axes, affine, epsilon: eps, rectifier },
     weight,
     bias,
     (batch) => {
@@ -99,7 +108,7 @@ export function layerNorm(x: Tensor, normalizedShape: Shape, options: AffineOpti
   const shape = [sizeOf(x.shape.slice(0, lead)), features];
   return normalized(
     x.contiguous(),
-    { name: "layerNorm", shape, axes: [1], affine: [1, features], epsilon: eps, relu: false },
+    { name: "layerNorm", shape, axes: [1], affine: [1, features], epsilon: eps },
     weight,
     bias,
   );
@@ -128,7 +137,7 @@ export function groupNorm(x: Tensor, groups: number, options: AffineOptions = {}
   const shape = [n, groups, channels / groups, ...spatial];
   const axes = [...shape.keys()].slice(2);
   const affine = [1, groups, channels / groups, ...spatial.map(() => 1)];
-  const options_ = { name: "groupNorm", shape, axes, affine, epsilon: eps, relu: false };
+  const options_ = { name: "groupNorm", shape, axes, affine, epsilon: eps };
   return normalized(ordered(x), options_, weight, bias);
 }
 
@@ -154,7 +163,7 @@ export function instanceNorm(x: Tensor, options: RunningNormOptions = {}): Tenso
   if (!training) {
     if (running === undefined)
       throw new ArgumentError("instanceNorm", "needs runningMean and runningVar, or { training: true }.");
-    return fixed(x, running, affine, weight, bias, eps, false);
+    return fixed(x, running, affine, weight, bias, eps);
   }
   const count = sizeOf(spatial);
   if (count <= 1) {
@@ -163,7 +172,7 @@ export function instanceNorm(x: Tensor, options: RunningNormOptions = {}): Tenso
   const axes = [...x.shape.keys()].slice(2);
   return normalized(
     ordered(x),
-    { name: "instanceNorm", shape: x.shape, axes, affine, epsilon: eps, relu: false },
+    { name: "instanceNorm", shape: x.shape, axes, affine, epsilon: eps },
     weight,
     bias,
     (batch) => {
@@ -206,13 +215,16 @@ function fixed(
   weight: Tensor | undefined,
   bias: Tensor | undefined,
   eps: number,
-  relu: boolean,
+  rectifier?: Rectifier,
 ): Tensor {
   const r = running.variance.detach().add(eps).rsqrt();
   const scale = (weight === undefined ? r : r.mul(weight)).reshape(affine);
   const shift = bias === undefined ? 0 : bias.reshape(affine);
-  const op = relu ? affineReluOp : affineOp;
-  return op.call(x, running.mean.detach().reshape(affine), scale, shift);
+  const given = [x, running.mean.detach().reshape(affine), scale, shift] as const;
+  if (rectifier === undefined) return affineOp.call(...given);
+  return isReLU(rectifier)
+    ? affineReluOp.call(...given)
+    : affineRectifiedOp.call(...given, rectifier.leak, rectifier.sub);
 }
 
 /** x itself where its memory is one block in a known order, else a row-major copy. */

@@ -32,6 +32,8 @@ describe.each(devices)("values between layers on %s", (device) => {
       () =>
         new nn.Sequential(
           nn.convBlock(3, 4, { activation: () => new nn.GeneralRelu({ leak: 0.1, sub: 0.4 }) }),
+          nn.convBlock(4, 4, { activation: () => new nn.LeakyReLU(0.2), stride: 1 }),
+          nn.convBlock(4, 4, { activation: () => new nn.GeneralRelu({ leak: 0.1, max: 0.5 }), stride: 1 }),
           new nn.MaxPool2d(2),
         ),
     ],
@@ -57,9 +59,13 @@ describe.each(devices)("values between layers on %s", (device) => {
     for (const p of model.parameters()) if (p.rank === 1) noGrad(() => p.add_(0.3)); // scales of 0 hide their layers
     if (device !== "cpu") model.to(device);
     const x = randn([4, 3, 16, 16], { device });
-    const first = outcome(model, x);
-    const { results, seen } = watched(model, x);
-    for (const [i, value] of first.entries()) expectClose(value, results[i], { rtol: 1e-4, atol: 1e-4 });
+    for (const mode of [false, true]) {
+      model.train(mode);
+      const first = outcome(model, x);
+      const { results } = watched(model, x);
+      for (const [i, value] of first.entries()) expectClose(value, results[i], { rtol: 1e-4, atol: 1e-4 });
+    }
+    const { seen } = watched(model, x);
     const before = seen.map((value) => value.toArray());
     outcome(model, x); // takes memory that was given back
     expect(seen.map((value) => value.toArray())).toEqual(before);

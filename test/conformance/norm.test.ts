@@ -10,7 +10,7 @@ interface NormCase extends ImageCase {
     readonly eps?: number;
     readonly normalizedShape?: number[];
     readonly groups?: number;
-    readonly relu?: boolean;
+    readonly rectifier?: { readonly leak: number; readonly sub: number };
   };
 }
 
@@ -19,13 +19,17 @@ interface RunningCase extends ImageCase {
   readonly history: readonly { readonly mean: number[]; readonly var: number[]; readonly result: number[] }[];
 }
 
+const [relu, leaky] = [
+  { leak: 0, sub: 0 },
+  { leak: 0.1, sub: 0.4 },
+];
 const cases = loadCases("norm", (golden): golden is NormCase => !("history" in golden));
 const runningCases = loadCases("norm", (golden): golden is RunningCase => "history" in golden);
 
 function run({ op, options }: NormCase, x: Tensor, affine: AffineOptions): Tensor {
-  const { eps, normalizedShape = [], groups = 1, relu = false } = options;
+  const { eps, normalizedShape = [], groups = 1, rectifier } = options;
   const named = eps === undefined ? affine : { ...affine, eps };
-  if (op === "batchNorm") return batchNorm(x, { ...named, training: true, relu });
+  if (op === "batchNorm") return batchNorm(x, { ...named, training: true, rectifier });
   if (op === "layerNorm") return layerNorm(x, normalizedShape, named);
   return op === "groupNorm" ? groupNorm(x, groups, named) : instanceNorm(x, named);
 }
@@ -83,7 +87,9 @@ describe.each(devices)("%s normalises as PyTorch:", (device) => {
     checkSecondGradients((a, w, b) => batchNorm(a, { weight: w, bias: b, training: true }).square(), [x, weight, bias]);
     checkSecondGradients((a, w, b) => groupNorm(a, 2, { weight: w, bias: b }).square(), [x, weight, bias]);
     checkSecondGradients((a) => layerNorm(a, [2, 2]).square(), [x]);
-    checkSecondGradients((a) => batchNorm(a, { training: true, relu: true, bias }).square(), [x]);
+    for (const rectifier of [relu, leaky]) {
+      checkSecondGradients((a) => batchNorm(a, { training: true, rectifier, bias }).square(), [x]);
+    }
   });
 
   test("a large mean does not swallow the variance", () => {

@@ -160,7 +160,8 @@ def norm_case(op, x, affine=True, **options):
     def run(a, w, b):
         if op == "batchNorm":
             y = F.batch_norm(a, None, None, w, b, training=True, **eps)
-            return F.relu(y) if options.get("relu") else y
+            cut = options.get("rectifier")
+            return F.leaky_relu(y, cut["leak"]) - cut["sub"] if cut else y
         if op == "layerNorm":
             return F.layer_norm(a, shape, w, b, **eps)
         if op == "groupNorm":
@@ -205,8 +206,10 @@ def norm_cases():
     yield norm_case("batchNorm", [2, 19, 3, 3])
     yield norm_case("batchNorm", [2, 8, 1, 1])
     yield norm_case("batchNorm", [1, 3, 3, 4])
-    yield norm_case("batchNorm", [2, 5, 4, 4], relu=True)
-    yield norm_case("batchNorm", [2, 5, 4, 4], affine=False, relu=True)
+    yield norm_case("batchNorm", [2, 5, 4, 4], rectifier={"leak": 0, "sub": 0})
+    yield norm_case("batchNorm", [2, 5, 4, 4], affine=False, rectifier={"leak": 0, "sub": 0})
+    yield norm_case("batchNorm", [2, 5, 4, 4], rectifier={"leak": 0.1, "sub": 0.4})
+    yield norm_case("batchNorm", [6, 20], rectifier={"leak": 0.3, "sub": 0})
     yield norm_case("batchNorm", [2, 2, 2, 3, 2])
     yield norm_case("layerNorm", [4, 7], normalizedShape=[7])
     yield norm_case("layerNorm", [2, 3, 5], normalizedShape=[3, 5], eps=1e-3)

@@ -207,9 +207,9 @@ describe.skipIf(missing !== undefined)("the image kernels of the addon agree wit
     forSeeds(60, (choices) => {
       const [n, c] = [choices.pick([2, 3, 7, 65]), choices.pick([1, 2, 3, 5, 8, 31, 64, 100, 513])];
       const shape = choices.chance(0.3) ? [n, c] : [n, c, choices.integer(1, 9), choices.integer(1, 9)];
-      const relu = choices.chance(0.5);
+      const rectifier = choices.pick([undefined, { leak: 0, sub: 0 }, { leak: 0.1, sub: 0.4 }]);
       const inputs = [numbers(choices, shape), numbers(choices, [c]), numbers(choices, [c])];
-      compare(choices, inputs, ([x, weight, bias]) => batchNorm(x, { weight, bias, training: true, relu }));
+      compare(choices, inputs, ([x, weight, bias]) => batchNorm(x, { weight, bias, training: true, rectifier }));
       const rows = numbers(choices, [n, choices.integer(1, 4), c + 3]);
       const affine = [numbers(choices, [c + 3]), numbers(choices, [c + 3])];
       compare(choices, [rows, ...affine], ([x, weight, bias]) => layerNorm(x, [c + 3], { weight, bias }));

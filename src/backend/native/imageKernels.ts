@@ -1,5 +1,5 @@
 import type { View } from "../backend.ts";
-import type { FastKernels, Windows } from "../fast.ts";
+import { type ChannelNorm, type FastKernels, isReLU, type Windows } from "../fast.ts";
 import type { NativeBackend } from "./nativeBackend.ts";
 
 /** Kernels of the addon for images and normalisation: convolution by oneDNN, the rest in loops of its own. */
@@ -14,6 +14,12 @@ export function nativeImageKernels({ addon, descriptor }: NativeBackend): Partia
   const addOptional = (view: View | undefined): void => {
     addFlag(view !== undefined);
     if (view !== undefined) descriptor.addView(view);
+  };
+  const addNorm = ({ epsilon, rectifier }: ChannelNorm): void => {
+    descriptor.add(epsilon);
+    descriptor.add(rectifier === undefined ? 0 : isReLU(rectifier) ? 1 : 2);
+    descriptor.add(rectifier?.leak ?? 0);
+    descriptor.add(rectifier?.sub ?? 0);
   };
   return {
     imageFormat: "channelsLast",
@@ -84,10 +90,9 @@ export function nativeImageKernels({ addon, descriptor }: NativeBackend): Partia
       addon.columnMoments(x, mean, variance);
     },
 
-    normalizeColumns(x, mean, variance, weight, bias, { epsilon, relu }, out) {
-      start(2, 6);
-      descriptor.add(epsilon);
-      addFlag(relu);
+    normalizeColumns(x, mean, variance, weight, bias, norm, out) {
+      start(4, 6);
+      addNorm(norm);
       descriptor.addViews([x, mean, variance]);
       addOptional(weight);
       addOptional(bias);
@@ -95,10 +100,9 @@ export function nativeImageKernels({ addon, descriptor }: NativeBackend): Partia
       addon.normalizeColumns(x, mean, variance, weight, bias, out);
     },
 
-    normalizeColumnsBackward(gradient, x, mean, variance, weight, bias, { epsilon, relu }, out, weightOut, biasOut) {
-      start(2, 9);
-      descriptor.add(epsilon);
-      addFlag(relu);
+    normalizeColumnsBackward(gradient, x, mean, variance, weight, bias, norm, out, weightOut, biasOut) {
+      start(4, 9);
+      addNorm(norm);
       descriptor.addViews([gradient, x, mean, variance]);
       addOptional(weight);
       addOptional(bias);

@@ -1,4 +1,5 @@
-import { call, constant, input, Kernel, scalar } from "../../backend/expr.ts";
+import { call, constant, type Expr, input, Kernel, scalar } from "../../backend/expr.ts";
+import { isReLU, type Rectifier } from "../../backend/fast.ts";
 import {
   channelsLastStrides,
   contiguousStrides,
@@ -27,8 +28,8 @@ export interface NormOptions {
   readonly axes: readonly number[];
   readonly affine: Shape;
   readonly epsilon: number;
-  /** Whether the result is cut off below 0 in the same pass. */
-  readonly relu: boolean;
+  /** What the result goes through in the same pass; for batch norm only. */
+  readonly rectifier?: Rectifier | undefined;
   readonly hasWeight: boolean;
   readonly hasBias: boolean;
 }
@@ -41,7 +42,9 @@ const inverseRoot = new Kernel([call("rsqrt", add(x0, scalar(0)))], 1, 1);
 const shifted = add(mul(sub(x0, x1), x2), x3); // (x − mean)·scale + bias
 const normalize = new Kernel([shifted], 4);
 const normalizeRelu = new Kernel([call("max", shifted, 0)], 4);
-const masked = new Kernel([call("where", call("less", 0, add(mul(sub(x0, x1), x2), x3)), x4, 0)], 5);
+const normalizeRectified = new Kernel([rectified(shifted, scalar(0), scalar(1))], 4, 2);
+const masked = new Kernel([call("where", call("less", 0, shifted), x4, 0)], 5);
+const leaking = new Kernel([call("where", call("less", 0, shifted), x4, mul(x4, scalar(0)))], 5, 1);
 const biasShare = new Kernel([x0], 1);
 const weightShare = new Kernel([mul(mul(x0, sub(x1, x2)), x3)], 4); // g·(x − mean)/σ
 const groupShare = new Kernel([mul(x0, x1)], 2); // g·weight
@@ -68,6 +71,13 @@ export const affineReluOp = define("batchNorm", 4, ([x, m, s, b]) => call("max",
     return [mul(open, s), mul(open, mul(s, constant(-1))), mul(open, sub(x, m)), open];
   },
 });
+/** The same through a {@link Rectifier}, whose numbers follow. */
+export const affineRectifiedOp = define(
+  "batchNorm",
+  6,
+  ([x, m, s, b, leak, less]) => rectified(add(mul(sub(x, m), s), b), leak, less),
+  { result: "float" },
+);
 
 /**
  * Normalisation by the tensor's own mean and variance. Inputs: x, its {@link statistics}, then weight and bias where
@@ -84,18 +94,20 @@ export const normOp: Op<NormOptions> = {
     const { weight, bias } = affineOf(inputs, options);
     const scale = scaleFor(v, weight, options);
     const shift = bias === undefined ? zero(x) : seen(bias, options.affine);
-    backend.map(
-      options.relu ? normalizeRelu : normalize,
-      [seen(x, options.shape), m, scale, shift],
-      [seen(out, options.shape)],
-      [],
-    );
+    const { shape, rectifier } = options;
+    const { kernel, numbers } = normalizer(rectifier);
+    backend.map(kernel, [seen(x, shape), m, scale, shift], [seen(out, shape)], numbers);
     backend.release(scale.storage);
   },
   backward(context) {
     return isGradEnabled() ? differentiable(context) : (fastBackward(context) ?? general(context));
   },
 };
+
+/** What a {@link Rectifier} makes of z; a NaN stays one. */
+function rectified(z: Expr, leak: Expr, less: Expr): Expr {
+  return sub(call("where", call("lessEqual", z, 0), mul(leak, z), z), less);
+}
 
 /** Mean and variance (divided by the count) over `axes`, which stay with size 1. Off the tape; see {@link fastStatistics}. */
 export function statistics(x: Tensor, options: NormOptions): { mean: Tensor; variance: Tensor } {
@@ -157,18 +169,25 @@ function scaleFor(v: Tensor, weight: Tensor | undefined, { affine, epsilon }: No
   return scale;
 }
 
+function normalizer(rectifier: Rectifier | undefined): { kernel: Kernel; numbers: readonly number[] } {
+  if (rectifier === undefined) return { kernel: normalize, numbers: [] };
+  if (isReLU(rectifier)) return { kernel: normalizeRelu, numbers: [] };
+  return { kernel: normalizeRectified, numbers: [rectifier.leak, rectifier.sub] };
+}
+
 /** The gradients by map and reduce. */
 function general({ gradient, inputs, options, needs, inputSpecs }: BackwardContext<NormOptions>) {
-  const { shape, axes, affine, relu, epsilon } = options;
+  const { shape, axes, affine, rectifier, epsilon } = options;
   const [source, m, v] = inputs;
   const { backend } = source.storage;
   const { weight, bias } = affineOf(inputs, options);
   const x = seen(source, shape);
   let g = seen(gradient, shape);
-  if (relu) {
+  if (rectifier !== undefined) {
     const open = x._empty(shape, g.dtype, isDense(shape, x.strides) ? x.strides : undefined);
     const shift = bias === undefined ? zero(x) : seen(bias, affine);
-    backend.map(masked, [x, m, scaleFor(v, weight, options), shift, g], [open], []);
+    const [kernel, numbers] = isReLU(rectifier) ? [masked, []] : [leaking, [rectifier.leak]];
+    backend.map(kernel, [x, m, scaleFor(v, weight, options), shift, g], [open], numbers);
     g = open;
   }
   const r = v._empty(v.shape, v.dtype);
@@ -200,7 +219,7 @@ function general({ gradient, inputs, options, needs, inputSpecs }: BackwardConte
 
 /** The same gradients in recorded operations, for gradients of gradients. */
 function differentiable({ gradient, inputs, options, needs }: BackwardContext<NormOptions>) {
-  const { shape, axes, affine, relu, epsilon } = options;
+  const { shape, axes, affine, rectifier, epsilon } = options;
   const { weight, bias } = affineOf(inputs, options);
   const x = inputs[0].reshape(shape);
   const centred = x.sub(x.mean(axes, { keepDims: true }));
@@ -209,7 +228,10 @@ function differentiable({ gradient, inputs, options, needs }: BackwardContext<No
   const scaled = weight === undefined ? unit : unit.mul(weight.reshape(affine));
   const result = bias === undefined ? scaled : scaled.add(bias.reshape(affine));
   let g = gradient.reshape(shape);
-  if (relu) g = g.mul(result.gt(0).to(g.dtype));
+  if (rectifier !== undefined) {
+    const open = result.gt(0).to(g.dtype);
+    g = g.mul(isReLU(rectifier) ? open : open.mul(1 - rectifier.leak).add(rectifier.leak));
+  }
   const gw = weight === undefined ? g : g.mul(weight.reshape(affine));
   const along = gw.sub(gw.mean(axes, { keepDims: true }));
   const toX = along.sub(unit.mul(gw.mul(unit).mean(axes, { keepDims: true }))).mul(r);
