@@ -110,6 +110,11 @@ export class Allocator {
     this._keep(block);
   }
 
+  /** A backward pass is over. */
+  passed(): void {
+    this._reclaimer?.passed();
+  }
+
   /** Bytes in use; where the platform does not count, buffers that were collected without a release still count as live. */
   memory(): MemoryUse {
     if (this._reclaimer !== undefined) this._reclaim(this._reclaimer.found());

@@ -51,6 +51,8 @@ export interface Backend {
   allocate(byteLength: number): Storage;
   /** Gives back memory known to be dead, for reuse at once. */
   release(storage: Storage): void;
+  /** Says that a backward pass is over: much of what was made since the one before may be dead by now. */
+  passed(): void;
   memory(): MemoryUse;
   /** Copies bytes in. */
   write(storage: Storage, bytes: Uint8Array, byteOffset: number): void;

@@ -55,7 +55,7 @@ function counted(base: number, more = 0) {
     allocator.entrust(block, owner);
     return { owner, block };
   };
-  return { allocate, scavenge, scavenges: () => scavenges };
+  return { allocate, allocator, scavenge, scavenges: () => scavenges };
 }
 
 describe.skipIf(missing !== undefined)("the memory of results that were dropped", () => {
@@ -139,6 +139,23 @@ describe.skipIf(missing !== undefined)("the memory of results that were dropped"
     const before = scavenges();
     for (let i = 0; i < 400; i++) allocate(MB);
     expect(scavenges() - before).toBeGreaterThanOrEqual(15);
+  });
+
+  it("is looked for when a backward pass is over, however seldom otherwise", () => {
+    const { allocate, allocator, scavenges } = counted(6_000_000);
+    const held: object[] = [];
+    for (let i = 0; i < 80; i++) held.push(allocate(MB).owner);
+    expect(held.length).toBe(80);
+    held.length = 0;
+    work(20); // a look is cheap by then
+    const before = scavenges();
+    for (let i = 0; i < 8; i++) allocate(MB);
+    expect(scavenges()).toBe(before);
+    allocator.passed();
+    allocate(MB);
+    expect(scavenges()).toBe(before + 1);
+    allocate(MB);
+    expect(scavenges()).toBe(before + 1);
   });
 
   it("is handed out again beginning with what was written last", () => {

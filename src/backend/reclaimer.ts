@@ -33,7 +33,8 @@ export interface DeathWatch {
  *
  * Collections of young objects are asked for when the results handed out since the last one pass a budget. One that
  * finds most of them in use doubles the budget: a training step's activations are all alive until its backward, and
- * objects that outlive two collections grow old, where only a full collection finds them. While the budget is at its
+ * objects that outlive two collections grow old, where only a full collection finds them. The best time to look is when
+ * a backward pass has let go of all that its forward made. While the budget is at its
  * least, time counts, too. The fewer blocks take turns, the more of them stay in the caches: collections that take no
  * more than a few per cent of the time come early. Where they take much of it, they wait.
  */
@@ -47,6 +48,7 @@ export class Reclaimer {
   private _count = 0;
   private _old = 0;
   private _goodOnes = 0;
+  private _hasPassed = false;
   /** When the last collection ended and how long it took, in milliseconds. */
   private _end = 0;
   private _cost = 0;
@@ -73,17 +75,25 @@ export class Reclaimer {
     this._forget(block.slot);
   }
 
+  /** A backward pass is over, and its graph let go of: what comes next looks for it, before anything can grow old. */
+  passed(): void {
+    this._hasPassed = true;
+  }
+
   /** Whether the collector should look for results that were dropped before `size` more bytes are handed out. */
   isDue(size: number): boolean {
+    this._hasPassed &&= this._young >= LEAST_BUDGET && this._rested(DEAR);
+    if (this._hasPassed) return true;
     const isSpent = this._young >= Math.max(this._budget, 2 * size);
     if (this._budget > LEAST_BUDGET || this._young >= Math.max(DEAR_BUDGETS * this._budget, 2 * size)) return isSpent;
-    return this._young >= size && performance.now() - this._end > (isSpent ? DEAR : CHEAP) * this._cost;
+    return this._young >= size && this._rested(isSpent ? DEAR : CHEAP);
   }
 
   /** Blocks whose owners are dead; the collector is asked to look unless it has done so by itself. */
   scavenge(): readonly Block[] {
     const known = this.found();
-    if (known.length > 0) return known;
+    if (known.length > 0 && !this._hasPassed) return known;
+    this._hasPassed = false;
     const start = performance.now();
     this._watch.scavenge();
     this._end = performance.now();
@@ -95,7 +105,7 @@ export class Reclaimer {
       this._budget = Math.min(2 * this._budget, GREATEST_BUDGET);
     }
     this._begin();
-    return found;
+    return known.concat(found);
   }
 
   /**
@@ -115,6 +125,11 @@ export class Reclaimer {
       this._begin();
     }
     return found.sort((a, b) => a.age - b.age);
+  }
+
+  /** Whether the last collection is so many times as long ago as it took. */
+  private _rested(times: number): boolean {
+    return performance.now() - this._end > times * this._cost;
   }
 
   private _forget(slot: number): void {

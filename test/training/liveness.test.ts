@@ -24,6 +24,7 @@ import {
   JsonlLogger,
   Learner,
   manualSeed,
+  memory,
   nn,
   OneCycle,
   Profiler,
@@ -32,8 +33,10 @@ import {
   randint,
   randn,
   SaveBest,
+  type Tensor,
   TensorBoard,
   TensorDataset,
+  zeros,
 } from "../../src/index.ts";
 
 /** Node's own collector, made reachable; without it what is used rises and falls by 20 MB. */
@@ -49,6 +52,22 @@ function mlp(items: number): Learner {
   const dls = DataLoaders.fromDatasets(data, data, { batchSize: 64 });
   return new Learner(dls, model, { loss: F.crossEntropy, metrics: { accuracy }, progress: false });
 }
+
+it("values that only a step's graph held serve the next one", async () => {
+  const x = randn([512, 1024], { requiresGrad: true });
+  const step = () => {
+    let h: Tensor = x;
+    for (let i = 0; i < 20; i++) h = h.tanh();
+    h.sum().backward();
+    x.grad = undefined;
+  };
+  for (let i = 0; i < 8; i++) {
+    await wait(30); // looking for them takes little beside that
+    step();
+  }
+  zeros([512, 1024]);
+  expect(memory().cached).toBeGreaterThanOrEqual(40 * 2 ** 20); // the 20 results of 2 MB
+});
 
 it("a server in the same process answers within 100 ms during a fit", async () => {
   const server = createServer((_, response) => response.end("here"));

@@ -53,6 +53,10 @@ class JsBackend implements Backend {
     this._allocator.release(storage.block);
   }
 
+  passed(): void {
+    this._allocator.passed();
+  }
+
   memory(): MemoryUse {
     return this._allocator.memory();
   }

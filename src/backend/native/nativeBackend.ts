@@ -52,6 +52,10 @@ export class NativeBackend implements Backend {
     this._allocator.release(storage.block);
   }
 
+  passed(): void {
+    this._allocator.passed();
+  }
+
   memory(): MemoryUse {
     return this._allocator.memory();
   }

@@ -22,6 +22,7 @@ export function backward(root: Tensor, options: BackwardOptions): void {
   const gradient = startGradient(root, options.gradient);
   if (createGraph) enableGrad(() => run.from(root, gradient));
   else noGrad(() => run.from(root, gradient));
+  root.storage.backend.passed();
 }
 
 function startGradient(root: Tensor, given: Tensor | undefined): Tensor {
