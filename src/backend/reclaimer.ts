@@ -34,9 +34,10 @@ export interface DeathWatch {
  * Collections of young objects are asked for when the results handed out since the last one pass a budget. One that
  * finds most of them in use doubles the budget: a training step's activations are all alive until its backward, and
  * objects that outlive two collections grow old, where only a full collection finds them. The best time to look is when
- * a backward pass has let go of all that its forward made. While the budget is at its
- * least, time counts, too. The fewer blocks take turns, the more of them stay in the caches: collections that take no
- * more than a few per cent of the time come early. Where they take much of it, they wait.
+ * a backward pass has let go of all that its forward made; what is found then says nothing about the budget.
+ *
+ * While the budget is at its least, time counts, too. The fewer blocks take turns, the more of them stay in the caches:
+ * collections that take no more than a few per cent of the time come early. Where they take much of it, they wait.
  */
 export class Reclaimer {
   private readonly _watch: DeathWatch;
@@ -92,17 +93,18 @@ export class Reclaimer {
   /** Blocks whose owners are dead; the collector is asked to look unless it has done so by itself. */
   scavenge(): readonly Block[] {
     const known = this.found();
-    if (known.length > 0 && !this._hasPassed) return known;
+    const hasPassed = this._hasPassed;
+    if (known.length > 0 && !hasPassed) return known;
     this._hasPassed = false;
     const start = performance.now();
     this._watch.scavenge();
     this._end = performance.now();
     this._cost = this._end - start;
-    const young = this._young;
-    const found = this.found();
-    if (2 * total(found) < young) {
-      this._goodOnes = 0;
-      this._budget = Math.min(2 * this._budget, GREATEST_BUDGET);
+    const found = this._dead();
+    if (!hasPassed) {
+      const bytes = total(found);
+      if (2 * bytes < this._young) this._budget = Math.min(2 * this._budget, GREATEST_BUDGET);
+      this._learn(bytes);
     }
     this._begin();
     return known.concat(found);
@@ -113,18 +115,22 @@ export class Reclaimer {
    * gives next was written last and may still be in the caches.
    */
   found(): readonly Block[] {
-    const found: Block[] = [];
+    const found = this._dead();
+    if (found.length === 0) return found;
+    this._learn(total(found));
+    this._begin();
+    return found;
+  }
+
+  private _dead(): readonly Block[] {
+    const dead: Block[] = [];
     for (const slot of this._watch.dead()) {
       const block = this._blocks[slot];
       if (block === undefined) continue;
-      found.push(block);
+      dead.push(block);
       this._forget(slot);
     }
-    if (found.length > 0) {
-      this._learn(3 * total(found) >= 2 * this._young);
-      this._begin();
-    }
-    return found.sort((a, b) => a.age - b.age);
+    return dead.sort((a, b) => a.age - b.age);
   }
 
   /** Whether the last collection is so many times as long ago as it took. */
@@ -145,8 +151,9 @@ export class Reclaimer {
     this._young = 0;
   }
 
-  private _learn(isGood: boolean): void {
-    this._goodOnes = isGood ? this._goodOnes + 1 : 0;
+  /** Collections that find most of what is young dead may come more often. */
+  private _learn(bytes: number): void {
+    this._goodOnes = 3 * bytes >= 2 * this._young ? this._goodOnes + 1 : 0;
     if (this._goodOnes === PATIENCE) {
       this._goodOnes = 0;
       this._budget = Math.max(this._budget / 2, LEAST_BUDGET);
