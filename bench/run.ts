@@ -1,5 +1,5 @@
 /**
- * `npm run bench [-- --only NAME[,NAME]] [--json FILE] [--no-peers] [--rounds N] [--list]`
+ * `npm run bench [-- --only NAME,NAME --json FILE --no-peers --rounds N --list]`; `--help` says what each does.
  *
  * Measures kindling and its peers on the same work in one run. Every contender is a process of its own that blocks on
  * its input until its turn; in each round every contender does one slice (about 0.4 s) of the work, and medians over
@@ -10,7 +10,7 @@ import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { cpus, totalmem } from "node:os";
 import { dirname } from "node:path";
 import { fileURLToPath } from "node:url";
-import { parseArgs } from "node:util";
+import { Command, InvalidArgumentError } from "@commander-js/extra-typings";
 import { compileChild } from "./compile.ts";
 import { contendersFor, findPeers, noPeers, type Peers } from "./contenders.ts";
 import { measureWorkload, type Outcome } from "./measure.ts";
@@ -27,28 +27,34 @@ interface Settings {
 const root = fileURLToPath(new URL("../", import.meta.url));
 
 function readSettings(): Settings | undefined {
-  const { values } = parseArgs({
-    options: {
-      only: { type: "string", multiple: true },
-      json: { type: "string" },
-      "no-peers": { type: "boolean", default: false },
-      rounds: { type: "string", default: "7" },
-      list: { type: "boolean", default: false },
-    },
-  });
-  if (values.list) {
+  const { only, json, peers, rounds, list } = new Command("npm run bench --")
+    .description("Measures kindling and its peers on the same work in one run.")
+    .option("--only <names>", "workloads, with commas between them (default: all)", toNames)
+    .option("--json <file>", "where to write the table, and beside it how it was measured")
+    .option("--no-peers", "leave out PyTorch, TensorFlow.js and jax-js")
+    .option("--rounds <count>", "slices of 0.4 s for each contender; medians count", toRounds, 7)
+    .option("--list", "print the names of the workloads and stop")
+    .parse()
+    .opts();
+  if (list) {
     console.log(workloads.map((w) => w.name).join("\n"));
     return undefined;
   }
-  const rounds = Number(values.rounds);
-  if (!Number.isInteger(rounds) || rounds < 1) throw new Error(`--rounds: a whole number from 1, not ${values.rounds}`);
-  const names = values.only?.flatMap((value) => value.split(","));
-  const unknown = names?.find((name) => !workloads.some((w) => w.name === name));
-  if (unknown !== undefined) {
-    throw new Error(`--only: no workload ${unknown}; there are ${workloads.map((w) => w.name).join(", ")}`);
-  }
-  const chosen = workloads.filter((w) => names === undefined || names.includes(w.name)).map(withFiles);
-  return { chosen, json: values.json, withPeers: !values["no-peers"], rounds };
+  const chosen = workloads.filter((w) => only === undefined || only.includes(w.name)).map(withFiles);
+  return { chosen, json, withPeers: peers, rounds };
+}
+
+function toNames(text: string, earlier: readonly string[] = []): readonly string[] {
+  const names = text.split(",");
+  const unknown = names.find((name) => !workloads.some((w) => w.name === name));
+  if (unknown === undefined) return [...earlier, ...names];
+  throw new InvalidArgumentError(`No workload "${unknown}"; there are ${workloads.map((w) => w.name).join(", ")}.`);
+}
+
+function toRounds(text: string): number {
+  const rounds = Number(text);
+  if (Number.isInteger(rounds) && rounds >= 1) return rounds;
+  throw new InvalidArgumentError("It must be a whole number from 1.");
 }
 
 /** Where MNIST lies on this machine is not part of the table of workloads. */

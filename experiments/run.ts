@@ -1,5 +1,5 @@
 /**
- * `npm run experiments [-- ID …] [--seeds 42,43,44] [--list]`
+ * `npm run experiments [-- ID … --seeds 42,43,44 --list]`; `--help` says what each does.
  *
  * Repeats published experiments over several seeds, judges them by their bands, prints a table and writes
  * experiments/results/ID.json. An experiment is a file in experiments/programs that exports `experiments`; an ID may be
@@ -9,7 +9,7 @@ import { execFileSync } from "node:child_process";
 import { mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { cpus } from "node:os";
 import { fileURLToPath } from "node:url";
-import { parseArgs } from "node:util";
+import { Command, InvalidArgumentError } from "@commander-js/extra-typings";
 import { defaultDevice } from "kindling";
 import { type Experiment, judge, seedsUpTo, type Verdict } from "./experiment.ts";
 
@@ -27,14 +27,23 @@ async function loadAll(): Promise<readonly Experiment[]> {
   return modules.flatMap(({ experiments }) => experiments);
 }
 
-function readSettings(): { ids: readonly string[]; seeds: readonly number[] | undefined; list: boolean } {
-  const { values, positionals } = parseArgs({
-    options: { seeds: { type: "string" }, list: { type: "boolean", default: false } },
-    allowPositionals: true,
-  });
-  const seeds = values.seeds?.split(",").map(Number);
-  if (seeds?.every(Number.isSafeInteger) === false) throw new Error(`--seeds takes whole numbers, got ${values.seeds}`);
-  return { ids: positionals, seeds, list: values.list };
+const program = new Command("npm run experiments --")
+  .description(
+    "Repeats published experiments and judges them by their bands; the exit code tells whether all are inside.",
+  )
+  .argument("[ids...]", "experiments, or the letters their names begin with (default: all)")
+  .option(
+    "--seeds <numbers>",
+    "seeds, with commas between them (default: the experiment's own, else 42,43,44)",
+    toSeeds,
+  )
+  .option("--list", "print what there is and stop")
+  .parse();
+
+function toSeeds(text: string): readonly number[] {
+  const seeds = text.split(",").map(Number);
+  if (seeds.every(Number.isSafeInteger)) return seeds;
+  throw new InvalidArgumentError("Seeds are whole numbers.");
 }
 
 function show({ id, title, published = {} }: Experiment, { report, checks, seconds }: Verdict): void {
@@ -76,10 +85,14 @@ function commitNow(): string {
 }
 
 const commit = commitNow();
-const { ids, seeds, list } = readSettings();
+const [ids] = program.processedArgs;
+const { seeds, list } = program.opts();
 const all = await loadAll();
+const strange = ids.find((prefix) => !all.some(({ id }) => id.startsWith(prefix)));
+if (strange !== undefined) {
+  program.error(`error: no experiment begins with "${strange}"; there are ${all.map(({ id }) => id).join(", ")}.`);
+}
 const chosen = all.filter(({ id }) => ids.length === 0 || ids.some((prefix) => id.startsWith(prefix)));
-if (chosen.length === 0) throw new Error(`no such experiment; there are ${all.map(({ id }) => id).join(", ")}`);
 if (list) {
   for (const { id, title } of chosen) console.log(`${id.padEnd(10)} ${title}`);
 } else {

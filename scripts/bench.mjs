@@ -31,7 +31,7 @@ function hasPyTorch() {
 
 try {
   setUp({ quiet: true });
-  if (!args.includes("--no-peers") && !args.includes("--list")) installPeers();
+  if (!["--no-peers", "--list", "--help", "-h"].some((option) => args.includes(option))) installPeers();
   process.exitCode = run(process.execPath, ["--import", "tsx", join("bench", "run.ts"), ...args]);
 } catch (error) {
   console.error(`bench: ${error.message}`);
