@@ -7,7 +7,6 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <type_traits>
 #include <vector>
 
 namespace kindling {
@@ -170,19 +169,6 @@ struct Rectifier {
   float leak = 0, sub = 0;
 };
 
-// Calls run(integral constant of the cut).
-template <class Run>
-inline void withCut(Cut cut, Run&& run) {
-  switch (cut) {
-    case Cut::None:
-      return run(std::integral_constant<Cut, Cut::None>());
-    case Cut::Relu:
-      return run(std::integral_constant<Cut, Cut::Relu>());
-    default:
-      return run(std::integral_constant<Cut, Cut::Leaky>());
-  }
-}
-
 // z as it is let through.
 template <Cut kCut, class V>
 inline V rectified(V z, const Rectifier& r) {
@@ -209,8 +195,7 @@ inline void eachBlock(int64_t rows, int64_t width, Run&& run) {
 // out = (x − mean)·scale + shift, rectified
 template <Cut kCut>
 void normalizeRows(const float* x, int64_t rows, int64_t width, const float* mean, const float* scale,
-                   const float* shift, const Rectifier& rectifier, float* out) {
-  const Rectifier r = rectifier;
+                   const float* shift, Rectifier rectifier, float* out) {
   eachBlock(rows, width, [&](int64_t first, int64_t last) {
     eachStrip(width, [&](auto strip, int64_t j) {
       using S = decltype(strip);
@@ -218,7 +203,7 @@ void normalizeRows(const float* x, int64_t rows, int64_t width, const float* mea
       for (int64_t i = first; i < last; i++) {
         S y(x + i * width + j);
         for (int l = 0; l < S::count; l++) {
-          y.at[l] = rectified<kCut>((y.at[l] - m.at[l]) * s.at[l] + t.at[l], r);
+          y.at[l] = rectified<kCut>((y.at[l] - m.at[l]) * s.at[l] + t.at[l], rectifier);
         }
         y.store(out + i * width + j);
       }

@@ -1,6 +1,7 @@
 // Batch norm of channels-last images: matrices [m, c], each column by its own mean and variance. The cutting into parts
 // depends on the sizes alone, so results do not depend on the number of threads.
 #include <cmath>
+#include <type_traits>
 #include <vector>
 
 #include "columns.h"
@@ -119,6 +120,19 @@ void backwardColumns(const View& g, const View& x, const Scaling& s, float leak,
   };
   parallelFor(w.rows, m * c, Order::Outward, [&](int64_t r, int64_t last) { run(r * w.width, last - r, w.width); });
   run(w.rows * w.width, w.tail, c);
+}
+
+// Calls run(integral constant of the cut).
+template <class Run>
+void withCut(Cut cut, Run&& run) {
+  switch (cut) {
+    case Cut::None:
+      return run(std::integral_constant<Cut, Cut::None>());
+    case Cut::Relu:
+      return run(std::integral_constant<Cut, Cut::Relu>());
+    default:
+      return run(std::integral_constant<Cut, Cut::Leaky>());
+  }
 }
 
 Rectifier readRectifier(Reader& reader) {

@@ -90,7 +90,10 @@ export class Reclaimer {
     return this._young >= size && this._rested(isSpent ? DEAR : CHEAP);
   }
 
-  /** Blocks whose owners are dead; the collector is asked to look unless it has done so by itself. */
+  /**
+   * Blocks whose owners are dead; the collector is asked to look unless it has done so by itself. After a backward pass it
+   * is asked in any case: it may have looked while the graph was still held.
+   */
   scavenge(): readonly Block[] {
     const known = this.found();
     const hasPassed = this._hasPassed;

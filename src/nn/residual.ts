@@ -108,7 +108,8 @@ export function joinPaths(x: Tensor, { convs, idconv, pool, activation }: Residu
   const main = convs.forward(x);
   const pooled = pool.forward(x);
   const side = idconv.forward(pooled);
-  const isFused = activation._rectifier !== undefined && isReLU(activation._rectifier);
+  const rectifier = activation._rectifier;
+  const isFused = rectifier !== undefined && isReLU(rectifier);
   const sum = isFused ? scalars.addRelu.call(main, side) : main.add(side);
   if (convs._isContained) main.storage.abandon();
   if (idconv._isContained) side.storage.abandon();
