@@ -7,6 +7,7 @@
 #include "team.h"
 
 #include <optional>
+#include <string>
 #include <string_view>
 
 namespace kindling {
@@ -78,6 +79,7 @@ struct Shapes {
   memory::desc x, weight, bias, y;
   Dims strides, dilations, before, after;
   dnnl::primitive_attr attributes;
+  bool hasFewChannels;
 
   explicit Shapes(const Problem& p) : x(imageDesc(p.x)), weight(anyDesc(weightDims(p))), y(imageDesc(p.y)) {
     if (p.hasBias) bias = memory::desc({p.weight.size[0]}, memory::data_type::f32, memory::format_tag::a);
@@ -89,6 +91,7 @@ struct Shapes {
       after.push_back(a.after());
     }
     attributes.set_scratchpad_mode(dnnl::scratchpad_mode::user);
+    hasFewChannels = p.weight.size[1] <= 8;
   }
 };
 
@@ -97,10 +100,27 @@ using Fwd = dnnl::convolution_forward;
 using BwdData = dnnl::convolution_backward_data;
 using BwdWeight = dnnl::convolution_backward_weights;
 
+// What make() gives, or for few input channels oneDNN's direct kernel, which is faster than the products for each tap that
+// it tries first.
+template <class Make>
+Fwd::primitive_desc fasterDesc(const Shapes& s, Make&& make) {
+  constexpr std::string_view kProducts = "brgconv:", kDirectKernel = "jit:";
+  const Fwd::primitive_desc first = make();
+  const std::string_view name = first.impl_info_str();
+  if (!s.hasFewChannels || name.substr(0, kProducts.size()) != kProducts) return first;
+  const std::string wanted = std::string(kDirectKernel).append(name.substr(kProducts.size()));  // for the same processor
+  for (Fwd::primitive_desc next = make(); next.next_impl();) {
+    if (next.impl_info_str() == wanted) return next;
+  }
+  return first;
+}
+
 #if DNNL_VERSION_MAJOR >= 3
 Fwd::primitive_desc forwardDesc(const dnnl::engine& engine, const Shapes& s) {
-  return Fwd::primitive_desc(engine, dnnl::prop_kind::forward_training, kDirect, s.x, s.weight, s.bias, s.y, s.strides,
-                             s.dilations, s.before, s.after, s.attributes);
+  return fasterDesc(s, [&] {
+    return Fwd::primitive_desc(engine, dnnl::prop_kind::forward_training, kDirect, s.x, s.weight, s.bias, s.y, s.strides,
+                               s.dilations, s.before, s.after, s.attributes);
+  });
 }
 BwdData::primitive_desc dataDesc(const dnnl::engine& engine, const Shapes& s, const Fwd::primitive_desc& hint) {
   return BwdData::primitive_desc(engine, kDirect, s.x, s.weight, s.y, s.strides, s.dilations, s.before, s.after, hint,
@@ -114,7 +134,7 @@ BwdWeight::primitive_desc weightDesc(const dnnl::engine& engine, const Shapes& s
 Fwd::primitive_desc forwardDesc(const dnnl::engine& engine, const Shapes& s) {
   const Fwd::desc desc(dnnl::prop_kind::forward_training, kDirect, s.x, s.weight, s.bias, s.y, s.strides, s.dilations,
                        s.before, s.after);
-  return Fwd::primitive_desc(desc, s.attributes, engine);
+  return fasterDesc(s, [&] { return Fwd::primitive_desc(desc, s.attributes, engine); });  // which hold on to `desc`
 }
 BwdData::primitive_desc dataDesc(const dnnl::engine& engine, const Shapes& s, const Fwd::primitive_desc& hint) {
   const BwdData::desc desc(kDirect, s.x, s.weight, s.y, s.strides, s.dilations, s.before, s.after);

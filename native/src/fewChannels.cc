@@ -228,14 +228,9 @@ void runOfGradients(int vectors, int64_t run, const Gradients& g) {
 bool FewChannels::pays(Kind kind) const {
   const bool isSmall = kernelHeight <= 16 && kernelWidth <= 16 && strideDown <= 16 && strideAcross <= 16;
   if (!isSmall || taps() == 1 || in > 8 || top >= kernelHeight || left >= kernelWidth) return false;
-  switch (kind) {
-    case Forward:
-      return out <= kLanes && outWidth <= 32;
-    case Data:  // where oneDNN, which works on sixteen channels, leaves enough of them empty
-      return batch >= 2 && taps() * out * (kLanes - in) >= 1500;
-    default:
-      return batch >= 4 && out >= 32 && outWidth >= 32;
-  }
+  if (kind == Weight) return batch >= 4 && out >= 32 && outWidth >= 32;
+  // Where oneDNN, which works on sixteen channels, leaves enough of them empty.
+  return kind == Data && batch >= 2 && taps() * out * (kLanes - in) >= 1500;
 }
 
 int64_t FewChannels::bandRows() const {
@@ -254,14 +249,9 @@ int64_t FewChannels::parts() const {
 }
 
 size_t FewChannels::bytes(Kind kind) const {
-  int64_t all = weightCount() + lanesOut(), own = bandSize() + kLanes;
-  if (kind == Data) {
-    all = (out + 1) * lanesUnder();
-    own += kWindows * lanesUnder() + kLanes;
-  } else if (kind == Weight) {
-    all = parts() * weightCount();
-    own += blockRows() * outWidth * lanesOut();
-  }
+  const bool isData = kind == Data;
+  const int64_t all = isData ? (out + 1) * lanesUnder() : parts() * weightCount();
+  const int64_t own = bandSize() + (isData ? kWindows * lanesUnder() + 2 * kLanes : blockRows() * outWidth * lanesOut());
   return sizeof(float) * static_cast<size_t>(all + omp_get_max_threads() * own);
 }
 
@@ -273,39 +263,6 @@ void FewChannels::pad(const float* image, int64_t first, int64_t rows, bool hasB
     const int64_t y = first * strideDown - top + i;
     if (y >= 0 && y < height) copy(image + y * width * in, inside, to + before);
   }
-}
-
-void FewChannels::forward(const float* x, const float* w, const float* bias, float* y, char* scratch) const {
-  const int64_t lanes = lanesOut(), threads = omp_get_max_threads();
-  float* u = reinterpret_cast<float*>(scratch);  // [kernel row][run][lanes]
-  float* shift = u + weightCount();
-  float* rooms = shift + lanes;
-  for (int64_t t = 0; t < taps(); t++) {
-    for (int64_t c = 0; c < in; c++) {
-      float* to = u + (t * in + c) * lanes;
-      for (int64_t o = 0; o < out; o++) to[o] = w[(o * in + c) * taps() + t];
-      std::fill(to + out, to + lanes, 0.0f);
-    }
-  }
-  std::fill_n(shift, lanes, 0.0f);
-  if (bias != nullptr) std::copy_n(bias, out, shift);
-
-  // Whole images, or with few of them bands of a few rows.
-  const int64_t fair = std::max<int64_t>(1, outHeight * batch / (4 * threads));
-  const int64_t high = std::min(bandRows(), fair), bands = (outHeight + high - 1) / high;
-  std::vector<int64_t> last(threads, -1);  // band that each thread had
-  share(batch * bands, threads, static_cast<int64_t>(operations() / kOperationsPerElement), [&](int64_t part, int lane) {
-    float* band = rooms + lane * bandSize();
-    const int64_t n = part / bands, first = part % bands * high, rows = std::min(high, outHeight - first);
-    pad(x + n * height * width * in, first, rows, last[lane] == first, band);
-    last[lane] = first;
-    float* to = y + (n * outHeight + first) * outWidth * out;
-    eachPanel(lanes, [&](int64_t at, int vectors) {
-      Results r{band, strideAcross * in, 0, rowSize(), u + at, lanes, kernelHeight, run(), shift + at, to + at,
-                      out, 0, std::min<int64_t>(kLanes, out - at - (vectors - 1) * kLanes)};
-      computeRows<kWide>(vectors, rows, outWidth, strideDown * rowSize(), outWidth * out, r);
-    });
-  });
 }
 
 void FewChannels::addWindows(const float* columns, int64_t count, float* band) const {

@@ -1,6 +1,6 @@
-// Convolutions of images with few channels, such as a network's first layers have. The pixels under one row of a kernel
-// lie together, so that they are one run of kernelWidth·in numbers; oneDNN goes channel by channel, and has little to do
-// for each.
+// Gradients of convolutions of images with few channels, such as a network's first layers have. The pixels under one row of
+// a kernel lie together, so that they are one run of kernelWidth·in numbers; oneDNN goes channel by channel, and has little
+// to do for each.
 #pragma once
 
 #include <cstddef>
@@ -15,9 +15,7 @@ struct FewChannels : Maps {
   // Bytes of scratch memory.
   size_t bytes(Kind kind) const;
 
-  // y = x ∗ w + bias; w is [out, in, kernelHeight, kernelWidth], bias may be null.
-  void forward(const float* x, const float* w, const float* bias, float* y, char* scratch) const;
-  // x = gradient for the input, from y, the gradient of the result.
+  // x = gradient for the input, from y, the gradient of the result; w is [out, in, kernelHeight, kernelWidth].
   void data(const float* y, const float* w, float* x, char* scratch) const;
   // w = gradient for the weights.
   void weights(const float* x, const float* y, float* w, char* scratch) const;

@@ -86,16 +86,19 @@ bool asMaps(const Problem& p, Maps& m) {
 }
 
 template <class Algorithm>
-void runOnMaps(Context& context, const Problem& p, Kind kind, const Algorithm& m) {
-  char* scratch = context.dnn().scratch(m.bytes(kind));
+void gradientOf(const Problem& p, Kind kind, const Algorithm& m, char* scratch) {
   float *x = p.x.as<float>(), *y = p.y.as<float>(), *weight = p.weight.as<float>();
-  if (kind == Forward) {
-    m.forward(x, weight, p.hasBias ? p.bias.as<float>() : nullptr, y, scratch);
-  } else if (kind == Data) {
+  if (kind == Data) {
     m.data(y, weight, x, scratch);
   } else {
     m.weights(x, y, weight, scratch);
   }
+}
+
+void runSmallMaps(Context& context, const Problem& p, Kind kind, const SmallMaps& m) {
+  char* scratch = context.dnn().scratch(m.bytes(kind));
+  if (kind != Forward) return gradientOf(p, kind, m, scratch);
+  m.forward(p.x.as<float>(), p.weight.as<float>(), p.hasBias ? p.bias.as<float>() : nullptr, p.y.as<float>(), scratch);
 }
 
 }  // namespace
@@ -111,9 +114,9 @@ bool runOwn(Context& context, const Problem& p, Kind kind) {
   } else if (!asMaps(p, m)) {
     return false;
   } else if (const SmallMaps small{m}; small.pays()) {
-    runOnMaps(context, p, kind, small);
+    runSmallMaps(context, p, kind, small);
   } else if (const FewChannels few{m}; few.pays(kind)) {
-    runOnMaps(context, p, kind, few);
+    gradientOf(p, kind, few, context.dnn().scratch(few.bytes(kind)));
   } else {
     return false;
   }
