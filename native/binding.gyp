@@ -70,6 +70,7 @@
         "src/smallProduct.cc",
         "src/space.cc",
         "src/team.cc",
+        "src/tiles.cc",
         "src/watch.cc",
         "src/winograd.cc",
       ],

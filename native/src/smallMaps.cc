@@ -4,77 +4,22 @@
 #include <cstring>
 #include <vector>
 
-#include "lanes.h"
 #include "team.h"
+#include "tiles.h"
 
 namespace kindling {
 
 namespace {
 
-// Rows and vectors of columns that are computed together: as many sums as there are registers for.
-#ifdef __AVX512F__
-constexpr int kRows = 8, kWide = 2;
-#else
-constexpr int kRows = 4, kWide = 1;
-#endif
-constexpr int64_t kPanel = kWide * kLanes;
+// Columns of a panel: of those with weights beside them more would leave the caches.
+constexpr int64_t kPanel = std::min(kWidest, 2) * kLanes, kWidePanel = kWidest * kLanes;
 
-// One of several products that add up: rows of a and of b begin here.
-struct Part {
-  const float *a, *b;
-};
+// What begins where in x and y, and in the weights or columns.
+using Parts = std::vector<Factors>;
 
-// How elements of all parts lie: a's rows and steps, b's steps, and the number of steps.
-struct Steps {
-  int64_t aRow, aStep, bStep, count;
-};
-
-// c[kHigh × 16·kVectors] = the sum of all parts, plus `shift` for each column if there is one.
-template <int kHigh, int kVectors>
-inline void tile(const std::vector<Part>& parts, int64_t aOffset, const Steps& steps, const float* shift, float* c,
-                 int64_t cRow) {
-  Vec sums[kHigh][kVectors];
-#pragma GCC unroll 2
-  for (int j = 0; j < kVectors; j++) {
-    Vec start{};
-    if (shift != nullptr) load(start, shift + j * kLanes);
-#pragma GCC unroll 8
-    for (int i = 0; i < kHigh; i++) sums[i][j] = start;
-  }
-  for (const Part& part : parts) {
-    const float *a = part.a + aOffset, *b = part.b;
-    for (int64_t p = 0; p < steps.count; p++, a += steps.aStep, b += steps.bStep) {
-      Vec columns[kVectors];
-#pragma GCC unroll 2
-      for (int j = 0; j < kVectors; j++) load(columns[j], b + j * kLanes);
-#pragma GCC unroll 8
-      for (int i = 0; i < kHigh; i++) {
-#pragma GCC unroll 2
-        for (int j = 0; j < kVectors; j++) sums[i][j] += a[i * steps.aRow] * columns[j];
-      }
-    }
-  }
-#pragma GCC unroll 8
-  for (int i = 0; i < kHigh; i++) {
-#pragma GCC unroll 2
-    for (int j = 0; j < kVectors; j++) store(sums[i][j], c + i * cRow + j * kLanes);
-  }
-}
-
-// The same for any number of rows.
-template <int kVectors>
-void tiles(int64_t rows, const std::vector<Part>& parts, const Steps& steps, const float* shift, float* c,
-           int64_t cRow) {
-  int64_t i = 0;
-  for (; i + kRows <= rows; i += kRows) tile<kRows, kVectors>(parts, i * steps.aRow, steps, shift, c + i * cRow, cRow);
-  for (; i + 4 <= rows; i += 4) tile<4, kVectors>(parts, i * steps.aRow, steps, shift, c + i * cRow, cRow);
-  for (; i < rows; i++) tile<1, kVectors>(parts, i * steps.aRow, steps, shift, c + i * cRow, cRow);
-}
-
-void tiles(int64_t width, int64_t rows, const std::vector<Part>& parts, const Steps& steps, const float* shift,
-           float* c, int64_t cRow) {
-  const auto run = width == kPanel ? tiles<kWide> : tiles<1>;
-  run(rows, parts, steps, shift, c, cRow);
+// c[rows × width] = the sum of all parts, plus `shift` for each column if there is one.
+void addUp(const Parts& parts, const Steps& steps, int64_t rows, int64_t width, const float* shift, float* c, int64_t cRow) {
+  sumProducts(parts.data(), static_cast<int64_t>(parts.size()), steps, rows, static_cast<int>(width / kLanes), {shift, 0}, c, cRow);
 }
 
 // Calls run(address in w, address in u) for sixteen neighbouring weights of an output at a time: w is [out][in][taps],
@@ -94,18 +39,11 @@ inline void eachSixteen(W* w, U* u, int64_t in, int64_t taps, int64_t lanes, Run
   }
 }
 
-// Calls run(first column, number of columns, scratch of this thread) for panels of columns on all threads.
+// Calls run(first column, number of columns, scratch of this thread) for panels of `most` columns on all threads.
 template <class Run>
-void eachPanel(int64_t columns, int64_t work, float* scratch, int64_t perThread, Run&& run) {
-  const int64_t panels = (columns + kPanel - 1) / kPanel;
-  share(panels, omp_get_max_threads(), work, [&](int64_t panel, int lane) {
-    const int64_t first = panel * kPanel;
-    // Columns come in whole vectors; the last panel may be narrower.
-    for (int64_t at = first, end = std::min(columns, first + kPanel); at < end;) {
-      const int64_t width = end - at == kPanel ? kPanel : kLanes;
-      run(at, width, scratch + lane * perThread);
-      at += width;
-    }
+void eachPanel(int64_t columns, int64_t most, int64_t work, float* scratch, int64_t perThread, Run&& run) {
+  share((columns + most - 1) / most, omp_get_max_threads(), work, [&](int64_t panel, int lane) {
+    run(panel * most, std::min(most, columns - panel * most), scratch + lane * perThread);
   });
 }
 
@@ -117,14 +55,14 @@ bool SmallMaps::pays() const {
 }
 
 size_t SmallMaps::bytes(Kind kind) const {
-  const int64_t own = taps() * kPanel * (kind == Weight ? in : std::max(in, out));
-  const int64_t packed = kind == Weight ? batch * outHeight * outWidth * kPanel : 0;
-  return sizeof(float) * static_cast<size_t>((own + packed) * omp_get_max_threads());
+  const bool isWeight = kind == Weight;
+  const int64_t own = isWeight ? (taps() * in + batch * outHeight * outWidth) * kWidePanel : taps() * std::max(in, out) * kPanel;
+  return sizeof(float) * static_cast<size_t>(own * omp_get_max_threads());
 }
 
 void SmallMaps::forward(const float* x, const float* w, const float* bias, float* y, char* scratch) const {
   const int64_t all = taps();
-  eachPanel(out, work(), reinterpret_cast<float*>(scratch), all * kPanel * std::max(in, out),
+  eachPanel(out, kPanel, work(), reinterpret_cast<float*>(scratch), all * kPanel * std::max(in, out),
             [&](int64_t o, int64_t lanes, float* u) {
     // u[tap][in][lanes]
     for (int64_t half = 0; half < lanes; half += kLanes) {
@@ -135,7 +73,7 @@ void SmallMaps::forward(const float* x, const float* w, const float* bias, float
         for (int i = 0; i < kLanes; i++) store(rows[i], to[i]);
       });
     }
-    std::vector<Part> parts;
+    Parts parts;
     const Steps steps{height * width * in, 1, lanes, in};
     for (int64_t oy = 0; oy < outHeight; oy++) {
       for (int64_t ox = 0; ox < outWidth; ox++) {
@@ -145,7 +83,7 @@ void SmallMaps::forward(const float* x, const float* w, const float* bias, float
           const int64_t ix = under(ox, t % kernelWidth, strideAcross, left, width);
           if (iy >= 0 && ix >= 0) parts.push_back({x + (iy * width + ix) * in, u + t * in * lanes});
         }
-        tiles(lanes, batch, parts, steps, bias == nullptr ? nullptr : bias + o, y + (oy * outWidth + ox) * out + o,
+        addUp(parts, steps, batch, lanes, bias == nullptr ? nullptr : bias + o, y + (oy * outWidth + ox) * out + o,
               outHeight * outWidth * out);
       }
     }
@@ -154,7 +92,7 @@ void SmallMaps::forward(const float* x, const float* w, const float* bias, float
 
 void SmallMaps::data(const float* y, const float* w, float* x, char* scratch) const {
   const int64_t all = taps();
-  eachPanel(in, work(), reinterpret_cast<float*>(scratch), all * kPanel * std::max(in, out),
+  eachPanel(in, kPanel, work(), reinterpret_cast<float*>(scratch), all * kPanel * std::max(in, out),
             [&](int64_t c, int64_t lanes, float* u) {
     // u[tap][out][lanes]
     for (int64_t o = 0; o < out; o++) {
@@ -168,7 +106,7 @@ void SmallMaps::data(const float* y, const float* w, float* x, char* scratch) co
         }
       }
     }
-    std::vector<std::vector<Part>> parts(height * width);
+    std::vector<Parts> parts(height * width);
     for (int64_t t = 0; t < all; t++) {
       for (int64_t oy = 0; oy < outHeight; oy++) {
         for (int64_t ox = 0; ox < outWidth; ox++) {
@@ -181,23 +119,23 @@ void SmallMaps::data(const float* y, const float* w, float* x, char* scratch) co
     }
     const Steps steps{outHeight * outWidth * out, 1, lanes, out};
     for (int64_t pixel = 0; pixel < height * width; pixel++) {
-      tiles(lanes, batch, parts[pixel], steps, nullptr, x + pixel * in + c, height * width * in);
+      addUp(parts[pixel], steps, batch, lanes, nullptr, x + pixel * in + c, height * width * in);
     }
   });
 }
 
 void SmallMaps::weights(const float* x, const float* y, float* w, char* scratch) const {
   const int64_t all = taps(), pixels = outHeight * outWidth;
-  eachPanel(out, work(), reinterpret_cast<float*>(scratch), (all * in + batch * pixels) * kPanel,
+  eachPanel(out, kWidePanel, work(), reinterpret_cast<float*>(scratch), (all * in + batch * pixels) * kWidePanel,
             [&](int64_t o, int64_t lanes, float* sums) {
     // The panel's columns of y lie together, so that all of them stay in the first cache.
-    float* columns = sums + all * in * kPanel;  // [pixel][batch][lanes]
+    float* columns = sums + all * in * kWidePanel;  // [pixel][batch][lanes]
     for (int64_t n = 0; n < batch; n++) {
       for (int64_t pixel = 0; pixel < pixels; pixel++) {
         std::memcpy(columns + (pixel * batch + n) * lanes, y + (n * pixels + pixel) * out + o, lanes * sizeof(float));
       }
     }
-    std::vector<std::vector<Part>> parts(all);
+    std::vector<Parts> parts(all);
     for (int64_t t = 0; t < all; t++) {
       for (int64_t pixel = 0; pixel < pixels; pixel++) {
         const int64_t iy = under(pixel / outWidth, t / kernelWidth, strideDown, top, height);
@@ -208,8 +146,8 @@ void SmallMaps::weights(const float* x, const float* y, float* w, char* scratch)
     const Steps steps{1, height * width * in, lanes, batch};
     for (int64_t c = 0; c < in; c += kLanes) {  // all taps of a cache line's channels while these are near
       for (int64_t t = 0; t < all; t++) {
-        for (Part& part : parts[t]) part.a += c == 0 ? 0 : kLanes;
-        tiles(lanes, kLanes, parts[t], steps, nullptr, sums + (t * in + c) * lanes, lanes);
+        for (Factors& part : parts[t]) part.a += c == 0 ? 0 : kLanes;
+        addUp(parts[t], steps, kLanes, lanes, nullptr, sums + (t * in + c) * lanes, lanes);
       }
     }
     for (int64_t half = 0; half < lanes; half += kLanes) {

@@ -11,8 +11,8 @@
 #include <type_traits>
 #include <vector>
 
-#include "lanes.h"
 #include "team.h"
+#include "tiles.h"
 #include "winogradAxis.h"
 
 namespace kindling {
@@ -20,60 +20,16 @@ namespace kindling {
 namespace {
 
 constexpr int kTaps = 9;
-// Rows and vectors of columns of a product that are computed together: as many sums as there are registers for.
-#ifdef __AVX512F__
-constexpr int kRows = 8, kWide = 2;
-#else
-constexpr int kRows = 6, kWide = 1;
-#endif
-constexpr int64_t kPanel = kWide * kLanes;
+constexpr int64_t kRows = 8;  // blocks are made of so many tiles
 
 // From one point to the next: an odd number of cache lines, since the numbers that a transform reads or writes would
 // else fall into a few sets of the caches.
 int64_t apart(int64_t numbers) { return (numbers / kLanes | 1) * kLanes; }
 
-// c[kHigh × 16·kVectors] (+)= a · b, where a's rows and steps along k are anyhow apart.
-template <int kHigh, int kVectors, bool kAdd>
-inline void product(const float* a, int64_t aRow, int64_t aStep, const float* b, int64_t bStep, int64_t k, float* c,
-                    int64_t cRow) {
-  Vec sums[kHigh][kVectors];
-#pragma GCC unroll 8
-  for (int i = 0; i < kHigh; i++) {
-#pragma GCC unroll 2
-    for (int j = 0; j < kVectors; j++) {
-      if (kAdd) {
-        load(sums[i][j], c + i * cRow + j * kLanes);
-      } else {
-        sums[i][j] = Vec{};
-      }
-    }
-  }
-  for (int64_t p = 0; p < k; p++, a += aStep, b += bStep) {
-    Vec columns[kVectors];
-#pragma GCC unroll 2
-    for (int j = 0; j < kVectors; j++) load(columns[j], b + j * kLanes);
-#pragma GCC unroll 8
-    for (int i = 0; i < kHigh; i++) {
-#pragma GCC unroll 2
-      for (int j = 0; j < kVectors; j++) sums[i][j] += a[i * aRow] * columns[j];
-    }
-  }
-#pragma GCC unroll 8
-  for (int i = 0; i < kHigh; i++) {
-#pragma GCC unroll 2
-    for (int j = 0; j < kVectors; j++) store(sums[i][j], c + i * cRow + j * kLanes);
-  }
-}
-
-template <int kVectors, bool kAdd>
-void productRows(int64_t rows, const float* a, int64_t aRow, int64_t aStep, const float* b, int64_t bStep, int64_t k,
-                 float* c, int64_t cRow) {
-  int64_t i = 0;
-  for (; i + kRows <= rows; i += kRows) {
-    product<kRows, kVectors, kAdd>(a + i * aRow, aRow, aStep, b, bStep, k, c + i * cRow, cRow);
-  }
-  for (; i + 2 <= rows; i += 2) product<2, kVectors, kAdd>(a + i * aRow, aRow, aStep, b, bStep, k, c + i * cRow, cRow);
-  for (; i < rows; i++) product<1, kVectors, kAdd>(a + i * aRow, aRow, aStep, b, bStep, k, c + i * cRow, cRow);
+// Calls run(first column, vectors) for panels of at most `most` columns.
+template <class Run>
+void eachPanel(int64_t columns, int64_t most, Run&& run) {
+  for (int64_t o = 0; o < columns; o += most) run(o, static_cast<int>(std::min(most, columns - o) / kLanes));
 }
 
 // Images out of which squares of pixels are taken: what is outside one is read from or written to `outside`.
@@ -105,10 +61,13 @@ struct Tile {
 
 int64_t roundUp(int64_t n, int64_t step) { return (n + step - 1) / step * step; }
 
-// Where transformed weights for outputs o … o + 15 and input c lie: panels of kPanel outputs, perhaps a narrower last one.
+// Columns of transformed weights that lie together: half of them where they would leave the first cache.
+int64_t panelWidth(int64_t in) { return (kWidest == 1 || in <= 64 ? kWidest : kWidest / 2) * kLanes; }
+
+// Where those for outputs o … o + 15 and input c lie: panel by panel, the last one perhaps narrower.
 int64_t panelAt(int64_t o, int64_t c, int64_t in, int64_t out) {
-  const int64_t panel = o / kPanel, width = std::min(kPanel, out - panel * kPanel);
-  return panel * kPanel * in + c * width + o % kPanel;
+  const int64_t most = panelWidth(in), panel = o / most, width = std::min(most, out - panel * most);
+  return panel * most * in + c * width + o % most;
 }
 
 // The algorithm with one kind of transforms along both axes.
@@ -225,11 +184,12 @@ struct Filtering {
 
   // [in][width] (+)= vᵀ z at one point
   void addProducts(const float* v, const float* z, int64_t width, int64_t count, bool isFirst, float* to) const {
-    const auto wide = isFirst ? productRows<kWide, false> : productRows<kWide, true>;
-    const auto narrow = isFirst ? productRows<1, false> : productRows<1, true>;
-    int64_t o = 0;
-    for (; o + kPanel <= width; o += kPanel) wide(g.in, v, 1, g.in, z + o, width, count, to + o, g.out);
-    if (o < width) narrow(g.in, v, 1, g.in, z + o, width, count, to + o, g.out);
+    const Steps steps{1, g.in, width, count};
+    eachPanel(width, kWidest * kLanes, [&](int64_t o, int vectors) {
+      const Factors factors{v, z + o};
+      const Start start{isFirst ? nullptr : to + o, g.out};
+      sumProducts(&factors, 1, steps, g.in, vectors, start, to + o, g.out);
+    });
   }
 
   // Aᵀ m A of one tile, plus the bias, to where it lies in the image.
@@ -287,11 +247,10 @@ struct Filtering {
       for (int k = 0; k < kPoints; k++) {
         const float *a = v + k * vStep, *b = u + weightOf(k) * uStep;
         float* c = m + k * mStep;
-        int64_t o = 0;
-        for (; o + kPanel <= out; o += kPanel) {
-          productRows<kWide, false>(count, a, in, 1, b + o * in, kPanel, in, c + o, out);
-        }
-        if (o < out) productRows<1, false>(count, a, in, 1, b + o * in, kLanes, in, c + o, out);
+        eachPanel(out, panelWidth(in), [&](int64_t o, int vectors) {
+          const Factors factors{a, b + o * in};
+          sumProducts(&factors, 1, {in, 1, vectors * kLanes, in}, count, vectors, {}, c + o, out);
+        });
       }
       const Images<float> images{y, g.outHeight, g.outWidth, out, zeros + in + lane * out};
       for (int64_t t = 0; t < count; t++) {
