@@ -41,7 +41,8 @@ void tile(const Factors* factors, int64_t products, int64_t aOffset, const Steps
       for (int v = 0; v < kVectors; v++) load(columns[v], b + v * kLanes);
 #pragma GCC unroll 14
       for (int i = 0; i < kHigh; i++) {
-        const float value = (i < kHalf ? a : lower)[i % kHalf * aRow];
+        const float* row = i < kHalf ? a : lower;  // GCC's undefined-behaviour sanitizer takes the wrong one without a name
+        const float value = row[i % kHalf * aRow];
 #pragma GCC unroll 4
         for (int v = 0; v < kVectors; v++) sums[i][v] += value * columns[v];
       }
