@@ -1,6 +1,6 @@
 import { type Callback, combineScheds, Learner, ParamScheduler, schedCos } from "kindling";
 import { mnist } from "kindling/data";
-import { atLeast, type Check, type Experiment, exactly, seedsUpTo, typically } from "../experiment.ts";
+import { type Check, type Experiment, exactly, seedsUpTo, typically } from "../experiment.ts";
 import { type Block, courseNetwork, generalBlock, initConvolutions, reluBlock } from "../networks.ts";
 import { accuracies, losses, options } from "../perceptron.ts";
 
@@ -59,8 +59,10 @@ const rise = new ParamScheduler({ lr: combineScheds([0.5, 0.5], [schedCos(0.2, 1
 
 /**
  * The source has a band for the 8 epochs only. Rates near 1 are on the edge: a batch may blow the loss up, for good or for an
- * epoch. Twenty seeds of `E-uniform` in PyTorch 1.13 ended at .956 to .983, four below .978; from our weights and batches
- * before seed 43 of it and of `E-general` diverges, PyTorch diverges too, its losses ours to four digits until then.
+ * epoch. Twenty seeds of `E-uniform` in PyTorch 1.13 ended at .956 to .983, four below .978; forty of `E-normal` at .940 to
+ * .984, seven below .978, and two at .099 (sixty of ours: six below, and four at .106). From our weights and batches before
+ * seed 43 of `E-uniform` and of `E-general` diverges, PyTorch diverges too, its losses ours to four digits until then. So
+ * the middle seed of ten is judged.
  */
 const rows: readonly Row[] = [
   {
@@ -102,7 +104,8 @@ const rows: readonly Row[] = [
     schedule: rise,
     epochs: 8,
     published: ".8985 .8691 .9642 .9657 .9715 .9786 .9811 .9826; .9840",
-    checks: [atLeast("accuracy", 0.978)],
+    checks: [typically("accuracy", 0.978)],
+    seeds: seedsUpTo(10),
   },
   {
     id: "E-uniform",
