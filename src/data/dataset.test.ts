@@ -34,6 +34,20 @@ describe("TensorDataset", () => {
     expect([bx.toArray(), by.toArray(), by.dtype]).toEqual([cx.toArray(), cy.toArray(), cy.dtype]);
   });
 
+  it("keeps images channels-last", () => {
+    for (const shape of [
+      [4, 3, 5],
+      [4, 3, 2, 5],
+      [4, 3, 2, 5, 2],
+    ]) {
+      const plain = arange(shape.reduce((product, size) => product * size)).reshape(shape);
+      const images = plain.contiguous({ memoryFormat: "channelsLast" });
+      const [batch] = new TensorDataset(images).batch([3, 0]);
+      expect(batch.isContiguous({ memoryFormat: "channelsLast" })).toBe(true);
+      expect(batch.toArray()).toEqual(new TensorDataset(plain).batch([3, 0])[0].toArray());
+    }
+  });
+
   it("has typed batches", () => {
     expectTypeOf(data.batch([0])).toEqualTypeOf<readonly [Tensor, Tensor]>();
     expectTypeOf(new TensorDataset(x, y, x).batch([0])).toEqualTypeOf<readonly [Tensor, Tensor, Tensor]>();

@@ -57,7 +57,7 @@ export class TensorDataset<Tensors extends readonly Tensor[] = [Tensor, Tensor]>
   }
 
   /**
-   * The items at some positions, as a batch.
+   * The items at some positions, as a batch; that of channels-last images is channels-last.
    *
    * @throws {@link IndexError} for a position outside the dataset.
    */
@@ -151,7 +151,15 @@ export function positionsIn(operation: string, indices: Iterable<number>, length
 /** The same rows of each tensor. */
 function gather<Tensors extends readonly Tensor[]>(tensors: Tensors, index: Tensor): Collated<Tensors>;
 function gather(tensors: readonly Tensor[], index: Tensor): readonly Tensor[] {
-  return tensors.map((x) => x.indexSelect(0, index));
+  return tensors.map((x) => rows(x, index));
+}
+
+/** Rows as they lie: of images that are channels-last each is one piece of memory, and so is the batch. */
+function rows(x: Tensor, index: Tensor): Tensor {
+  if (x.isContiguous() || !x.isContiguous({ memoryFormat: "channelsLast" })) return x.indexSelect(0, index);
+  const places = Array.from({ length: x.rank - 2 }, (_, i) => i + 1);
+  const selected = x.permute([0, ...places.map((axis) => axis + 1), 1]).indexSelect(0, index);
+  return selected.permute([0, x.rank - 1, ...places]);
 }
 
 /** `map` that keeps a tuple a tuple. */
