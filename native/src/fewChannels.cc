@@ -25,14 +25,6 @@ inline void copy(const float* from, int64_t size, float* to) {
   for (; i < size; i++) to[i] = from[i];
 }
 
-// Calls body(first column, vectors) for panels of columns.
-template <class Body>
-void eachPanel(int64_t lanes, Body&& body) {
-  for (int64_t at = 0; at < lanes; at += kWidest * kLanes) {
-    body(at, static_cast<int>(std::min<int64_t>(kWidest, (lanes - at) / kLanes)));
-  }
-}
-
 }  // namespace
 
 bool FewChannels::pays(Kind kind) const {
@@ -123,7 +115,7 @@ void FewChannels::data(const float* y, const float* w, float* x, char* scratch) 
       for (int64_t row = 0; row < rows; row++) {
         eachPiece(outWidth, kWindows, [&](int64_t at, int64_t windows) {
           const float* from = gradients + ((first + row) * outWidth + at) * out;
-          eachPanel(lanes, [&](int64_t column, int vectors) {
+          eachPanel(lanes, kWidest * kLanes, [&](int64_t column, int vectors) {
             const Factors factors{from, u + column};
             sumProducts(&factors, 1, {out, 1, lanes, out}, windows, vectors, {}, columns + column, lanes);
           });
@@ -162,7 +154,7 @@ void FewChannels::addImage(const float* x, const float* y, bool isFirst, float* 
         }
         gradients = block;
       }
-      eachPanel(lanes, [&](int64_t column, int vectors) {
+      eachPanel(lanes, kWidest * kLanes, [&](int64_t column, int vectors) {
         for (int64_t k = 0; k < kernelHeight; k++) {
           for (int64_t row = 0; row < count; row++) {
             lines[row] = {band + ((at + row) * strideDown + k) * rowSize(), gradients + row * outWidth * lanes + column};

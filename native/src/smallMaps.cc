@@ -41,7 +41,7 @@ inline void eachSixteen(W* w, U* u, int64_t in, int64_t taps, int64_t lanes, Run
 
 // Calls run(first column, number of columns, scratch of this thread) for panels of `most` columns on all threads.
 template <class Run>
-void eachPanel(int64_t columns, int64_t most, int64_t work, float* scratch, int64_t perThread, Run&& run) {
+void sharePanels(int64_t columns, int64_t most, int64_t work, float* scratch, int64_t perThread, Run&& run) {
   share((columns + most - 1) / most, omp_get_max_threads(), work, [&](int64_t panel, int lane) {
     run(panel * most, std::min(most, columns - panel * most), scratch + lane * perThread);
   });
@@ -62,7 +62,7 @@ size_t SmallMaps::bytes(Kind kind) const {
 
 void SmallMaps::forward(const float* x, const float* w, const float* bias, float* y, char* scratch) const {
   const int64_t all = taps();
-  eachPanel(out, kPanel, work(), reinterpret_cast<float*>(scratch), all * kPanel * std::max(in, out),
+  sharePanels(out, kPanel, work(), reinterpret_cast<float*>(scratch), all * kPanel * std::max(in, out),
             [&](int64_t o, int64_t lanes, float* u) {
     // u[tap][in][lanes]
     for (int64_t half = 0; half < lanes; half += kLanes) {
@@ -92,7 +92,7 @@ void SmallMaps::forward(const float* x, const float* w, const float* bias, float
 
 void SmallMaps::data(const float* y, const float* w, float* x, char* scratch) const {
   const int64_t all = taps();
-  eachPanel(in, kPanel, work(), reinterpret_cast<float*>(scratch), all * kPanel * std::max(in, out),
+  sharePanels(in, kPanel, work(), reinterpret_cast<float*>(scratch), all * kPanel * std::max(in, out),
             [&](int64_t c, int64_t lanes, float* u) {
     // u[tap][out][lanes]
     for (int64_t o = 0; o < out; o++) {
@@ -126,7 +126,7 @@ void SmallMaps::data(const float* y, const float* w, float* x, char* scratch) co
 
 void SmallMaps::weights(const float* x, const float* y, float* w, char* scratch) const {
   const int64_t all = taps(), pixels = outHeight * outWidth;
-  eachPanel(out, kWidePanel, work(), reinterpret_cast<float*>(scratch), (all * in + batch * pixels) * kWidePanel,
+  sharePanels(out, kWidePanel, work(), reinterpret_cast<float*>(scratch), (all * in + batch * pixels) * kWidePanel,
             [&](int64_t o, int64_t lanes, float* sums) {
     // The panel's columns of y lie together, so that all of them stay in the first cache.
     float* columns = sums + all * in * kWidePanel;  // [pixel][batch][lanes]

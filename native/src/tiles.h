@@ -1,6 +1,7 @@
 // Sums of small matrix products, in tiles that stay in registers: what our own convolutions come down to.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 
 #include "lanes.h"
@@ -33,5 +34,13 @@ struct Start {
 // c[rows × 16·vectors] = start + the sum of all a · b. `start` may be c itself.
 void sumProducts(const Factors* factors, int64_t products, const Steps& steps, int64_t rows, int vectors, Start start,
                  float* c, int64_t cRow);
+
+// Calls run(first column, vectors) for panels of at most `most` columns.
+template <class Run>
+inline void eachPanel(int64_t columns, int64_t most, Run&& run) {
+  for (int64_t first = 0; first < columns; first += most) {
+    run(first, static_cast<int>(std::min(most, columns - first) / kLanes));
+  }
+}
 
 }  // namespace kindling

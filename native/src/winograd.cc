@@ -26,12 +26,6 @@ constexpr int64_t kRows = 8;  // blocks are made of so many tiles
 // else fall into a few sets of the caches.
 int64_t apart(int64_t numbers) { return (numbers / kLanes | 1) * kLanes; }
 
-// Calls run(first column, vectors) for panels of at most `most` columns.
-template <class Run>
-void eachPanel(int64_t columns, int64_t most, Run&& run) {
-  for (int64_t o = 0; o < columns; o += most) run(o, static_cast<int>(std::min(most, columns - o) / kLanes));
-}
-
 // Images out of which squares of pixels are taken: what is outside one is read from or written to `outside`.
 template <class T>
 struct Images {
