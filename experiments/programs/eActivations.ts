@@ -60,7 +60,7 @@ const rise = new ParamScheduler({ lr: combineScheds([0.5, 0.5], [schedCos(0.2, 1
 /**
  * The source has a band for the 8 epochs only. Rates near 1 are on the edge: a batch may blow the loss up, for good or for an
  * epoch. Twenty seeds of `E-uniform` in PyTorch 1.13 ended at .956 to .983, four below .978; forty of `E-normal` at .940 to
- * .984, seven below .978, and two at .099 (sixty of ours: six below, and four at .106). From our weights and batches before
+ * .984, seven below .978, and two at .099 (sixty of ours: four below, four diverged). From our weights and batches before
  * seed 43 of `E-uniform` and of `E-general` diverges, PyTorch diverges too, its losses ours to four digits until then. So
  * the middle seed of ten is judged.
  */
