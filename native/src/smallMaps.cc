@@ -12,7 +12,7 @@ namespace kindling {
 namespace {
 
 // Columns of a panel: of those with weights beside them more would leave the caches.
-constexpr int64_t kPanel = std::min(kWidest, 2) * kLanes, kWidePanel = kWidest * kLanes;
+constexpr int64_t kPanel = std::max(kWidest / 2, 1) * kLanes, kWidePanel = kWidest * kLanes;
 
 // What begins where in x and y, and in the weights or columns.
 using Parts = std::vector<Factors>;

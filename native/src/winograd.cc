@@ -56,7 +56,7 @@ struct Tile {
 int64_t roundUp(int64_t n, int64_t step) { return (n + step - 1) / step * step; }
 
 // Columns of transformed weights that lie together: half of them where they would leave the first cache.
-int64_t panelWidth(int64_t in) { return (kWidest == 1 || in <= 64 ? kWidest : kWidest / 2) * kLanes; }
+int64_t panelWidth(int64_t in) { return (in <= 64 ? kWidest : std::max(kWidest / 2, 1)) * kLanes; }
 
 // Where those for outputs o … o + 15 and input c lie: panel by panel, the last one perhaps narrower.
 int64_t panelAt(int64_t o, int64_t c, int64_t in, int64_t out) {
