@@ -1,10 +1,9 @@
 #include "compiled.h"
 
-// Where loops are compiled without fused multiply-add their bits would differ.
-#if defined(__x86_64__) && defined(__FMA__) && defined(__linux__) && __has_include(<xbyak/xbyak.h>)
+// For the processor the addon is built for. Where loops are compiled without fused multiply-add their bits would differ.
+#if defined(__AVX2__) && defined(__FMA__) && defined(__linux__) && __has_include(<xbyak/xbyak.h>)
 
 #include <xbyak/xbyak.h>
-#include <xbyak/xbyak_util.h>
 
 #include <algorithm>
 #include <iterator>
@@ -14,10 +13,18 @@ namespace kindling {
 namespace {
 
 using Xbyak::Reg64;
-using Xbyak::Zmm;
 
+#ifdef __AVX512DQ__
+using Vector = Xbyak::Zmm;
+constexpr bool kHasMasks = true;  // in registers of their own
+constexpr int kVectors = 32, kElements = 16;
+#else
+using Vector = Xbyak::Ymm;
+constexpr bool kHasMasks = false;
+constexpr int kVectors = 16, kElements = 8;
+#endif
 constexpr size_t kMaxCode = 16384;
-constexpr int kVectors = 32, kLeast = 4;  // the least that must be left for steps
+constexpr int kLeast = 4;  // the least vectors that must be left for steps
 
 struct Unsupported {};
 
@@ -30,9 +37,9 @@ std::vector<int> readBy(const PlanStep& step) {
 }
 
 // where in rdi, n in rsi. Uniform values and constants wait in vectors from the top; steps take what is left.
-class Loop512 : public Compiled, private Xbyak::CodeGenerator {
+class VectorLoop : public Compiled, private Xbyak::CodeGenerator {
  public:
-  explicit Loop512(const Plan& plan) : Xbyak::CodeGenerator(kMaxCode, Xbyak::DontSetProtectRWE), plan_(plan) {
+  explicit VectorLoop(const Plan& plan) : Xbyak::CodeGenerator(kMaxCode, Xbyak::DontSetProtectRWE), plan_(plan) {
     const size_t size = plan.isStream.size();
     pointers_.assign(size, -1);
     vectors_.assign(size, -1);
@@ -86,17 +93,19 @@ class Loop512 : public Compiled, private Xbyak::CodeGenerator {
   }
 
   int allOf(uint32_t bits) {
-    const int vector = fromTop();
+    const int i = fromTop();
     mov(eax, bits);
-    vpbroadcastd(Zmm(vector), eax);
-    return vector;
+    vmovd(Xbyak::Xmm(i), eax);
+    vbroadcastss(Vector(i), Xbyak::Xmm(i));
+    return i;
   }
 
   void loadUniforms() {
+    if (!kHasMasks) mask_ = fromTop();
     for (int position : uniforms_) {
       vectors_[position] = fromTop();
       mov(rax, ptr[rdi + 8 * position]);
-      vbroadcastss(Zmm(vectors_[position]), ptr[rax]);
+      vbroadcastss(Vector(vectors_[position]), ptr[rax]);
     }
     for (const PlanStep& step : plan_.steps) {
       if (step.fused) continue;
@@ -113,63 +122,86 @@ class Loop512 : public Compiled, private Xbyak::CodeGenerator {
   void loop() {
     Xbyak::Label next, rest, end;
     mov(rcx, rsi);
-    and_(rcx, 15);
+    and_(rcx, kElements - 1);
     xor_(eax, eax);
-    and_(rsi, -16);
+    and_(rsi, -kElements);
     jz(rest, T_NEAR);
     L(next);
     body(false);
-    add(rax, 16);
+    add(rax, kElements);
     cmp(rax, rsi);
     jl(next, T_NEAR);
     L(rest);
     test(ecx, ecx);
     jz(end, T_NEAR);
-    mov(esi, 1);
-    shl(esi, cl);
-    sub(esi, 1);
-    kmovw(k1, esi);
+    setPart();
     body(true);
     L(end);
   }
 
+  // The part of a vector that is left, ecx elements: in k1, or rsi is where a mask for it lies.
+  void setPart() {
+    if (kHasMasks) {
+      mov(esi, 1);
+      shl(esi, cl);
+      sub(esi, 1);
+      kmovw(k1, esi);
+      return;
+    }
+    static constexpr int32_t kMasks[] = {-1, -1, -1, -1, -1, -1, -1, 0, 0, 0, 0, 0, 0, 0};
+    mov(rsi, reinterpret_cast<size_t>(kMasks + 7));
+    shl(ecx, 2);
+    sub(rsi, rcx);
+  }
+
   Xbyak::Address at(int position) { return ptr[Reg64(pointers_[position]) + rax * 4]; }
+
+  void load(const Vector& to, int position, bool isPart) {
+    if (!isPart) {
+      vmovups(to, at(position));
+    } else if (kHasMasks) {
+      vmovups(to | k1 | T_z, at(position));
+    } else {
+      vmovups(to, ptr[rsi]);
+      vmaskmovps(to, to, at(position));
+    }
+  }
+
+  void store(const Vector& from, int position, bool isPart) {
+    if (!isPart) {
+      vmovups(at(position), from);
+    } else if (kHasMasks) {
+      vmovups(at(position) | k1, from);
+    } else {
+      vmovups(Vector(mask_), ptr[rsi]);
+      vmaskmovps(at(position), Vector(mask_), from);
+    }
+  }
 
   int take() {
     if (free_.empty()) throw Unsupported();
-    const int vector = free_.back();
+    const int i = free_.back();
     free_.pop_back();
-    return vector;
+    return i;
   }
 
-  // `isPart`: fewer than sixteen elements, as k1 says.
+  // `isPart`: fewer elements than a vector has.
   void body(bool isPart) {
     for (size_t position = 0; position < lastUse_.size(); position++) {
       if (!plan_.isStream[position] || lastUse_[position] < 0) continue;
       vectors_[position] = take();
-      const Zmm to(vectors_[position]);
-      if (isPart) {
-        vmovups(to | k1 | T_z, at(position));
-      } else {
-        vmovups(to, at(position));
-      }
+      load(Vector(vectors_[position]), static_cast<int>(position), isPart);
     }
     for (size_t i = 0; i < plan_.steps.size(); i++) {
       const PlanStep& step = plan_.steps[i];
-      const Zmm to(take());
+      const Vector to(take());
       if (step.fused) {
         joined(step, to);
       } else {
         call(step, to);
       }
       vectors_[step.to] = to.getIdx();
-      if (plan_.isStored[step.to]) {
-        if (isPart) {
-          vmovups(at(step.to) | k1, to);
-        } else {
-          vmovups(at(step.to), to);
-        }
-      }
+      if (plan_.isStored[step.to]) store(to, step.to, isPart);
       release(step, static_cast<int>(i));
     }
   }
@@ -185,9 +217,9 @@ class Loop512 : public Compiled, private Xbyak::CodeGenerator {
     }
   }
 
-  void joined(const PlanStep& step, const Zmm& to) {
-    const Zmm a(vectors_[step.a]), b(vectors_[step.b]);
-    vmovaps(to, Zmm(vectors_[step.c]));
+  void joined(const PlanStep& step, const Vector& to) {
+    const Vector a(vectors_[step.a]), b(vectors_[step.b]);
+    vmovaps(to, Vector(vectors_[step.c]));
     switch (*step.fused) {
       case Fused::Add: vfmadd231ps(to, a, b); break;
       case Fused::Sub: vfmsub231ps(to, a, b); break;
@@ -195,18 +227,29 @@ class Loop512 : public Compiled, private Xbyak::CodeGenerator {
     }
   }
 
-  void call(const PlanStep& step, const Zmm& to) {
+  // to = yes where a and b compare so, else no
+  void choose(const Vector& to, const Vector& a, const Vector& b, int comparison, const Vector& yes, const Vector& no) {
+    if (kHasMasks) {
+      vcmpps(k2, a, b, comparison);
+      vblendmps(to | k2, no, yes);
+    } else {
+      vcmpps(Vector(mask_), a, b, comparison);
+      vblendvps(to, no, yes, Vector(mask_));
+    }
+  }
+
+  void call(const PlanStep& step, const Vector& to) {
     constexpr int kEqual = 0, kLess = 1, kLessEqual = 2, kUnordered = 3, kNotEqual = 4;
-    const Zmm a(vectors_[step.a]), b(vectors_[step.b]);
+    const Vector a(vectors_[step.a]), b(vectors_[step.b]);
     switch (step.op) {
-      case Op::Neg: vpxord(to, a, Zmm(sign_)); break;
-      case Op::Abs: vpandd(to, a, Zmm(magnitude_)); break;
+      case Op::Neg: vxorps(to, a, Vector(sign_)); break;
+      case Op::Abs: vandps(to, a, Vector(magnitude_)); break;
       case Op::Sqrt: vsqrtps(to, a); break;
       case Op::Rsqrt:
         vsqrtps(to, a);
-        vdivps(to, Zmm(one_), to);
+        vdivps(to, Vector(one_), to);
         break;
-      case Op::Reciprocal: vdivps(to, Zmm(one_), a); break;
+      case Op::Reciprocal: vdivps(to, Vector(one_), a); break;
       case Op::Add: vaddps(to, a, b); break;
       case Op::Sub: vsubps(to, a, b); break;
       case Op::Mul: vmulps(to, a, b); break;
@@ -218,20 +261,24 @@ class Loop512 : public Compiled, private Xbyak::CodeGenerator {
         } else {
           vminps(to, a, b);
         }
-        vcmpps(k2, a, a, kUnordered);
-        vmovaps(to | k2, a);
+        choose(to, a, a, kUnordered, a, to);
         break;
-      case Op::Less:
-      case Op::LessEqual:
-      case Op::Equal:
-        vcmpps(k2, a, b, step.op == Op::Less ? kLess : step.op == Op::LessEqual ? kLessEqual : kEqual);
-        vmovaps(to | k2 | T_z, Zmm(one_));
-        break;
-      case Op::Where:
-        vcmpps(k2, a, Zmm(zero_), kNotEqual);
-        vblendmps(to | k2, Zmm(vectors_[step.c]), b);
-        break;
+      case Op::Less: compare(to, a, b, kLess); break;
+      case Op::LessEqual: compare(to, a, b, kLessEqual); break;
+      case Op::Equal: compare(to, a, b, kEqual); break;
+      case Op::Where: choose(to, a, Vector(zero_), kNotEqual, b, Vector(vectors_[step.c])); break;
       default: throw Unsupported();
+    }
+  }
+
+  // 1 or 0
+  void compare(const Vector& to, const Vector& a, const Vector& b, int comparison) {
+    if (kHasMasks) {
+      vcmpps(k2, a, b, comparison);
+      vmovaps(to | k2 | T_z, Vector(one_));
+    } else {
+      vcmpps(to, a, b, comparison);
+      vandps(to, to, Vector(one_));
     }
   }
 
@@ -239,16 +286,15 @@ class Loop512 : public Compiled, private Xbyak::CodeGenerator {
   std::vector<int> pointers_, vectors_, lastUse_;  // per position
   std::vector<int> uniforms_, free_;
   int top_ = kVectors, one_ = -1, zero_ = -1, sign_ = -1, magnitude_ = -1;
+  int mask_ = -1;  // a vector for masks, where they have no registers of their own
   void (*function_)(float* const*, int64_t) = nullptr;
 };
 
 }  // namespace
 
 std::unique_ptr<Compiled> Compiled::make(const Plan& plan) {
-  static const bool isAble = Xbyak::util::Cpu().has(Xbyak::util::Cpu::tAVX512F);
-  if (!isAble) return nullptr;
   try {
-    return std::make_unique<Loop512>(plan);
+    return std::make_unique<VectorLoop>(plan);
   } catch (const Unsupported&) {
   } catch (const Xbyak::Error&) {  // too long, or the system gives no memory to execute
   }

@@ -29,7 +29,7 @@ struct Plan {
 
 class Compiled {
  public:
-  // Null where the processor has no AVX-512, an operation has no instruction, or registers do not suffice.
+  // Null where the processor has no AVX2, an operation has no instruction, or registers do not suffice.
   static std::unique_ptr<Compiled> make(const Plan& plan);
 
   virtual ~Compiled() = default;
