@@ -25,6 +25,7 @@ export interface MeasureOptions {
 const sliceSeconds = 0.4;
 const jobRounds = 3;
 const jobLimit = 60; // seconds after which the JavaScript peers may stop and be extrapolated
+const longestWarmUp = 6; // seconds
 const slowStep = 15; // seconds; whoever needs longer for one step is measured once
 const firstSeed = 42;
 const pauseMs = 30; // lets the last one's thread pool fall asleep
@@ -88,7 +89,7 @@ class Entrant {
     this._failure = failure;
   }
 
-  /** Builds the work and finds how many steps fill a slice; the first ones, which compile and warm up, do not count. */
+  /** Builds the work and warms up: the first steps do not count. */
   async prepare(isJob: boolean): Promise<void> {
     if (this._failure !== undefined) return;
     const { work } = this._item;
@@ -106,11 +107,22 @@ class Entrant {
       this._isDone = true;
       return;
     }
-    for (let estimate = await this._run(); estimate !== undefined; estimate = await this._run()) {
-      const steps = Math.max(1, Math.round(sliceSeconds / estimate));
-      const isSettled = steps < 2 * this._steps;
-      this._steps = steps;
-      if (isSettled) break;
+    await this._warmUp();
+  }
+
+  /**
+   * Slices until two in a row gain nothing: just-in-time compilers may need seconds on a slow machine. Also finds how
+   * many steps fill a slice.
+   */
+  private async _warmUp(): Promise<void> {
+    const end = performance.now() + 1000 * longestWarmUp;
+    let best = Number.POSITIVE_INFINITY;
+    for (let idle = 0; idle < 2 && performance.now() < end; ) {
+      const seconds = await this._run();
+      if (seconds === undefined) return;
+      idle = seconds < 0.95 * best ? 0 : idle + 1;
+      best = Math.min(best, seconds);
+      this._steps = Math.max(1, Math.round(sliceSeconds / seconds));
     }
   }
 
