@@ -41,12 +41,13 @@ const momentum: Experiment = {
     };
   },
   checks: [
-    // Wider than 2.07 to 2.13, the spread of the four printed runs: ten seeds in PyTorch gave 2.023 to 2.104.
-    within("loss, 1 epoch", 2.02, 2.13),
-    within("SGD loss", 1.15, 1.27),
+    // As wide as the spread of seeds. In PyTorch 1.13, same settings, sixty gave 2.006 to 2.146 after an epoch (the four
+    // printed runs lie between 2.07 and 2.13), twenty-four 1.185 to 1.292 at the end and .776 to .787 with momentum.
+    within("loss, 1 epoch", 1.98, 2.17),
+    within("SGD loss", 1.13, 1.33),
     within("SGD accuracy", 0.62, 0.68),
     within("momentum loss", 0.61, 0.66),
-    within("momentum accuracy", 0.765, 0.79),
+    within("momentum accuracy", 0.765, 0.795),
     atLeast("gain", 0.09),
   ],
 };
