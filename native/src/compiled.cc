@@ -1,7 +1,7 @@
 #include "compiled.h"
 
 // For the processor the addon is built for. Where loops are compiled without fused multiply-add their bits would differ.
-#if defined(__AVX2__) && defined(__FMA__) && defined(__linux__) && __has_include(<xbyak/xbyak.h>)
+#if defined(__x86_64__) && defined(__AVX2__) && defined(__FMA__) && defined(__linux__) && __has_include(<xbyak/xbyak.h>)
 
 #include <xbyak/xbyak.h>
 
